@@ -1,4 +1,3 @@
-import type { LedgerErrorCode } from './errors.ts';
 
 /**
  * Everything that happens inside a process and that logs, metrics and tests may want to know, with what is told of it.
@@ -37,7 +36,7 @@ export interface SignalMap {
   };
   'attempt.refused': { readonly taskId: string; readonly reason: string };
   'sweep.done': { readonly expired: number; readonly missed: number; readonly durationMs: number };
-  'service.failed': { readonly service: string; readonly code: LedgerErrorCode | string; readonly retryInMs: number };
+  'service.failed': { readonly service: string; readonly code: string; readonly retryInMs: number };
 }
 
 export type SignalName = keyof SignalMap;

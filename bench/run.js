@@ -1,0 +1,65 @@
+#!/usr/bin/env node
+// `npm run bench -- NAME [--json] [--quick] [--rounds N] [--peers a,b]`
+// Imports nothing but Node's own modules until the packages are there and a Node that every peer accepts is running.
+import { parseArgs } from 'node:util';
+import { checkBuild, installPackages, withPeersNode } from './prepare.js';
+
+const benchmarks = {
+  drain: 'how fast 100 000 waiting tasks are run, in tuned batches and one at a time',
+  submit: 'how fast tasks are submitted, in batches and singly inside an app transaction',
+  latency: 'from the call of submit to the start of the handler, on an idle system',
+};
+
+const usage = `npm run bench -- NAME [options]
+
+${Object.entries(benchmarks)
+  .map(([name, what]) => `  ${name.padEnd(9)}${what}`)
+  .join('\n')}
+
+  --quick          a fifth of the tasks, one round: to see that it works, not to quote
+  --rounds N       how often each peer has its turn (default 3)
+  --peers A,B      only these (taskledger, graphile-worker, pg-boss, bare-log)
+  --json           print the results file instead of the table
+`;
+
+const fail = (message) => {
+  process.stderr.write(`${message}\n\n${usage}`);
+  process.exit(2);
+};
+
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean', default: false },
+        quick: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+        rounds: { type: 'string' },
+        peers: { type: 'string' },
+      },
+    });
+    return { ...values, name: positionals[0], extra: positionals.slice(1) };
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
+const options = readArguments();
+if (options.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+if (!Object.hasOwn(benchmarks, options.name ?? ''))
+  fail(`Expected the name of a benchmark, found ${options.name ?? 'none'}.`);
+if (options.extra.length > 0) fail(`Expected one name, found also ${options.extra.join(' ')}.`);
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
+if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50)
+  fail(`--rounds: expected 1 to 50, found ${options.rounds}.`);
+
+checkBuild();
+installPackages();
+if (!withPeersNode()) {
+  const { runBenchmark } = await import('./benchmark.js');
+  await runBenchmark({ ...options, rounds, peers: options.peers?.split(',') });
+}

@@ -1,0 +1,124 @@
+-- Leases up to `max_tasks` due tasks of the given names to one runner: one task.leased event each, in one transaction.
+-- Answers one row, or none when nothing is due: the claim, its secret (only its SHA-256 is stored), the end of the leases,
+-- and a JSON array of [task id, lease epoch, lease version, attempt, run_at, data of the submit event, checkpoint if any].
+--
+-- `lanes` are the lanes the runner knows, [{"name", "queue", "priority", "from"}]: only these are looked at, each from its
+-- low-water mark `from` on. Without them every lane of `names` (and `queues`) is looked at from its start. Rows that
+-- commit late, or come with a higher priority, are found by that wider look alone: a runner takes it at least every second.
+--
+-- Locks:    enter_realm; then the picked rows of open_tasks, FOR UPDATE SKIP LOCKED, never waiting.
+-- Index:    open_tasks_lane for the lanes present (a loose scan) and for the rows of each; tids for the update; the stream's
+--           primary key for the inputs.
+-- Measured: 24 us of server CPU per task in claims of 500, 9 of them the event. With one `any(queues) … order by priority`
+--           a million waiting rows were sorted for each claim (1.5 s). Joining the update by key instead of by tid: +2 us;
+--           a row that changed between pick and update is left for the next claim either way.
+create or replace function taskledger.claim(names text[], max_tasks int, runner text, host text, ttl_ms int default 15000,
+                                            queues text[] default null, lanes json default null, realm text default null)
+returns table (claim_id bigint, secret text, lease_until timestamptz, tasks text)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_sort = off
+set timezone = 'UTC'
+as $$
+#variable_conflict use_column
+declare
+  v_now constant timestamptz(3) := date_trunc('milliseconds', clock_timestamp());
+  v_actor constant text := session_user;
+  v_realm record;
+  v_lane record;
+  v_digest bytea;
+  v_grant text;
+  v_left int := max_tasks;
+  v_ids uuid[] := '{}';
+  v_lane_ids uuid[];
+  v_lane_tasks text;
+begin
+  if max_tasks is null or max_tasks not between 1 and 10000 or ttl_ms is null or ttl_ms not between 1000 and 3600000 then
+    raise exception using errcode = 'TL002',
+      message = format('Expected max_tasks from 1 to 10000 and ttl_ms from 1000 to 3600000; found %s and %s. Correct the call.', max_tasks, ttl_ms);
+  end if;
+  select e.site, e.realm, e.epoch into v_realm from taskledger.enter_realm(claim.realm) e;
+
+  for v_lane in
+    with recursive present as (
+      select n.name, l.queue, l.priority
+        from unnest(claim.names) n(name),
+             lateral (select t.queue, t.priority from taskledger.open_tasks t
+                       where t.name = n.name order by t.queue, t.priority desc limit 1) l
+       where claim.lanes is null
+      union all
+      select p.name, l.queue, l.priority
+        from present p,
+             lateral ((select t.queue, t.priority from taskledger.open_tasks t
+                        where t.name = p.name and t.queue = p.queue and t.priority < p.priority
+                        order by t.priority desc limit 1)
+                      union all
+                      (select t.queue, t.priority from taskledger.open_tasks t
+                        where t.name = p.name and t.queue > p.queue
+                        order by t.queue, t.priority desc limit 1)
+                      limit 1) l
+    ), lane as (
+      select name, queue, priority, '-infinity'::timestamptz as from_time from present
+       where claim.queues is null or queue = any (claim.queues)
+      union all
+      select x.name, x.queue, x.priority, x."from"
+        from json_to_recordset(claim.lanes) as x(name text, queue text, priority smallint, "from" timestamptz)
+       where x.name = any (claim.names)
+    )
+    -- The lanes of one priority share what is left in equal parts, in an order drawn anew each time.
+    select l.name, l.queue, l.priority, l.from_time,
+           row_number() over (partition by l.priority order by random() desc) as lanes_left
+      from lane l order by l.priority desc, lanes_left desc
+  loop
+    if v_digest is null then
+      claim_id := nextval('taskledger.claim_ids');
+      secret := gen_random_uuid();
+      lease_until := v_now + claim.ttl_ms * interval '1 millisecond';
+      v_digest := sha256(convert_to(secret, 'UTF8'));
+      v_grant := ',"runner":' || to_json(claim.runner)::text || ',"host":' || to_json(claim.host)::text
+        || ',"ttl_ms":' || claim.ttl_ms || ',"lease_digest":"' || encode(v_digest, 'hex') || '"}';
+    end if;
+    with picked as (
+      select t.ctid as tid
+        from taskledger.open_tasks t
+       where t.name = v_lane.name and t.queue = v_lane.queue and t.priority = v_lane.priority
+         and t.run_at >= v_lane.from_time and t.run_at <= v_now
+         and t.state = 'pending' and t.realm = v_realm.realm
+         and (t.start_before is null or t.start_before > v_now) and (t.deadline is null or t.deadline > v_now)
+       order by t.run_at, t.task_id
+       limit (v_left + v_lane.lanes_left - 1) / v_lane.lanes_left
+         for update skip locked
+    ), leased as (
+      update taskledger.open_tasks t
+         set state = 'leased', version = t.version + 1, lease_epoch = v_realm.epoch, lease_version = t.version + 1,
+             attempt = t.attempt + 1, claim_id = claim.claim_id
+        from picked
+       where t.ctid = picked.tid
+      returning t.task_id, t.version, t.attempt, t.run_at, t.submitted_site, t.submitted_seq, t.checkpoint
+    ), logged as (
+      insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, data)
+      select v_realm.site, nextval('taskledger.event_seq'), v_realm.realm, v_realm.epoch, l.task_id, l.version,
+             'task.leased', v_now, v_actor, ('{"attempt":' || l.attempt || v_grant)::json
+        from leased l
+    )
+    select array_agg(l.task_id),
+           string_agg('["' || l.task_id || '",' || v_realm.epoch || ',' || l.version || ',' || l.attempt || ',' || to_json(l.run_at)::text || ',' || s.data::text || coalesce(',' || l.checkpoint::text, '') || ']', ',')
+      into v_lane_ids, v_lane_tasks
+      from leased l join taskledger.events s on s.site = l.submitted_site and s.seq = l.submitted_seq;
+    if v_lane_ids is not null then
+      v_ids := v_ids || v_lane_ids;
+      tasks := coalesce(tasks || ',', '') || v_lane_tasks;
+      v_left := v_left - cardinality(v_lane_ids);
+      exit when v_left <= 0;
+    end if;
+  end loop;
+
+  if cardinality(v_ids) > 0 then
+    insert into taskledger.claims (claim_id, lease_until, heartbeat_at, ttl_ms, secret_digest, runner, host, open, task_ids)
+    values (claim.claim_id, claim.lease_until, v_now, claim.ttl_ms, v_digest, claim.runner, claim.host, cardinality(v_ids), v_ids);
+    tasks := '[' || tasks || ']';
+    return next;
+  end if;
+end $$;

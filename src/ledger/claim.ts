@@ -1,0 +1,106 @@
+import type { PreparedQueryable } from '../postgres/queryable.ts';
+import type { RetryPolicy } from '../events/submitted.ts';
+
+/** Tasks of one name, queue and priority, in the order of their start times. */
+export interface Lane {
+  readonly name: string;
+  readonly queue: string;
+  readonly priority: number;
+  /** Low-water mark, ISO 8601: what became claimable before was claimed already. */
+  readonly from: string;
+}
+
+export interface ClaimRequest {
+  readonly names: readonly string[];
+  /** At most that many tasks, 1 … 10 000. */
+  readonly maxTasks: number;
+  readonly runner: string;
+  readonly host: string;
+  readonly ttlMs: number;
+  /** Only these queues; undefined means all. */
+  readonly queues?: readonly string[] | undefined;
+  /** Look only there; undefined means look at every lane from its start. */
+  readonly lanes?: readonly Lane[] | undefined;
+}
+
+/** What a `task.submitted` event says of the task, as stored. */
+export interface SubmittedData {
+  readonly name: string;
+  readonly input: unknown;
+  readonly queue: string;
+  readonly priority: number;
+  readonly retry: RetryPolicy;
+  readonly timeout_ms?: number;
+  readonly deadline?: string;
+  readonly protected?: true;
+}
+
+/** The right to run one attempt. */
+export interface Lease {
+  readonly taskId: string;
+  readonly claimId: string;
+  readonly epoch: number;
+  readonly version: number;
+  readonly attempt: number;
+  readonly runAt: string;
+  readonly submitted: SubmittedData;
+  readonly checkpoint: unknown;
+}
+
+/** The leases granted by one call: they share a secret and an end, and are renewed together. */
+export interface Claim {
+  readonly claimId: string;
+  readonly secret: string;
+  readonly leases: readonly Lease[];
+}
+
+type LeaseTuple = [taskId: string, epoch: number, version: number, attempt: number, runAt: string, data: SubmittedData, checkpoint?: unknown];
+
+export interface ClaimRow {
+  readonly claim_id: string;
+  readonly secret: string;
+  readonly tasks: string;
+}
+
+/** The arguments of `taskledger.claim`, in order. */
+export function claimValues(request: ClaimRequest): unknown[] {
+  return [
+    request.names,
+    request.maxTasks,
+    request.runner,
+    request.host,
+    request.ttlMs,
+    request.queues ?? null,
+    request.lanes === undefined ? null : JSON.stringify(request.lanes),
+  ];
+}
+
+export function claimOf(row: ClaimRow): Claim {
+  const leases = (JSON.parse(row.tasks) as LeaseTuple[]).map(
+    ([taskId, epoch, version, attempt, runAt, submitted, checkpoint]): Lease => ({
+      taskId,
+      claimId: row.claim_id,
+      epoch,
+      version,
+      attempt,
+      runAt,
+      submitted,
+      checkpoint,
+    }),
+  );
+  return { claimId: row.claim_id, secret: row.secret, leases };
+}
+
+/**
+ * Leases due tasks to a runner; undefined when there are none.
+ * @throws whatever pg throws; the caller translates
+ */
+export async function claimTasks(db: PreparedQueryable, request: ClaimRequest): Promise<Claim | undefined> {
+  const { rows } = await db.query({
+    name: 'taskledger.claim',
+    text: 'select claim_id, secret, tasks from taskledger.claim($1, $2, $3, $4, $5, $6, $7)',
+    values: claimValues(request),
+  });
+  const row = rows[0] as ClaimRow | undefined;
+  return row === undefined ? undefined : claimOf(row);
+}

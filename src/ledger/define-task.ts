@@ -1,0 +1,114 @@
+import { LedgerError } from '../errors.ts';
+import { requireTaskName } from '../events/names.ts';
+import type { RetryPolicy } from '../events/submitted.ts';
+import type { StandardSchema } from './standard-schema.ts';
+import { durationMs, type Duration } from './duration.ts';
+
+/** Retry as a definition says it: `attempts` counts all attempts, a lost lease included. */
+export interface RetryOptions {
+  readonly attempts?: number;
+  readonly backoff?: { readonly kind: 'fixed' | 'exponential'; readonly delay: Duration; readonly cap?: Duration };
+}
+
+export interface TaskOptions<Input, Output> {
+  /** Dotted words: `payouts.settle`. */
+  readonly name: string;
+  /** Any Standard Schema (Zod, Valibot, ArkType …): checked at submit, and again before the handler. */
+  readonly input?: StandardSchema<Input>;
+  readonly output?: StandardSchema<Output>;
+  readonly queue?: string;
+  readonly priority?: number;
+  /** Default: 3 attempts, exponential backoff from 1 s with full jitter, at most 5 minutes. */
+  readonly retry?: RetryOptions;
+  /** Wall time of one attempt; the handler's signal aborts after it. */
+  readonly timeout?: Duration;
+  /** Never started a second time on its own. */
+  readonly protected?: boolean;
+  /** Says whether a failure is worth another attempt. Default: yes, unless it is a FatalError. */
+  readonly retryable?: (error: unknown) => boolean;
+}
+
+/** One task kind, shared by who submits it and who handles it. */
+export interface TaskDefinition<Input = unknown, Output = unknown> {
+  readonly name: string;
+  readonly input: StandardSchema<Input> | undefined;
+  readonly output: StandardSchema<Output> | undefined;
+  readonly queue: string | undefined;
+  readonly priority: number | undefined;
+  readonly retry: RetryPolicy | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly protected: boolean;
+  readonly retryable: ((error: unknown) => boolean) | undefined;
+  /** Binds a handler to this definition, for `ledger.runner({ handlers })` or a handlers module. */
+  handle(run: HandlerFunction<Input, Output>): Handler<Input, Output>;
+}
+
+export interface HandlerContext<Input> {
+  readonly taskId: string;
+  readonly name: string;
+  readonly input: Input;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /** The fencing token of this attempt: grows with every lease of the task. Hand it to what must not be done twice. */
+  readonly lease: { readonly epoch: number; readonly version: number };
+  /** When the task became claimable. */
+  readonly runAt: Date;
+  /** What the last attempt saved with `progress({ checkpoint })`, if anything. */
+  readonly checkpoint: unknown;
+  /** Aborts on timeout, a lost lease, or when the runner must stop now. */
+  readonly signal: AbortSignal;
+}
+
+export type HandlerFunction<Input, Output> = (context: HandlerContext<Input>) => Promise<Output> | Output;
+
+export interface Handler<Input = unknown, Output = unknown> {
+  readonly kind: 'taskledger.handler';
+  readonly definition: TaskDefinition<Input, Output>;
+  readonly run: HandlerFunction<Input, Output>;
+}
+
+function retryPolicy(retry: RetryOptions | undefined): RetryPolicy | undefined {
+  if (retry === undefined) return undefined;
+  const { attempts = 3, backoff } = retry;
+  if (!Number.isInteger(attempts) || attempts < 1 || attempts > 1000) {
+    throw new LedgerError('TASKLEDGER_INVALID_OPTION', {
+      expected: 'retry.attempts to be an integer from 1 to 1000',
+      found: String(attempts),
+      remedy: 'Count all attempts, the first included',
+    });
+  }
+  if (backoff === undefined) return { attempts };
+  const { kind, delay, cap } = backoff;
+  const delay_ms = durationMs(delay, 'retry.backoff.delay');
+  return {
+    attempts,
+    backoff: cap === undefined ? { kind, delay_ms } : { kind, delay_ms, cap_ms: durationMs(cap, 'retry.backoff.cap') },
+  };
+}
+
+/**
+ * Defines a task: its name, its schemas and its policies. The same value types both sides.
+ * @throws LedgerError TASKLEDGER_INVALID_TASK_NAME, TASKLEDGER_INVALID_OPTION
+ */
+export function defineTask<Input = unknown, Output = unknown>(
+  options: TaskOptions<Input, Output>,
+): TaskDefinition<Input, Output> {
+  const definition: TaskDefinition<Input, Output> = {
+    name: requireTaskName(options.name),
+    input: options.input,
+    output: options.output,
+    queue: options.queue,
+    priority: options.priority,
+    retry: retryPolicy(options.retry),
+    timeoutMs: options.timeout === undefined ? undefined : durationMs(options.timeout, 'timeout'),
+    protected: options.protected ?? false,
+    retryable: options.retryable,
+    handle: (run) => ({ kind: 'taskledger.handler', definition, run }),
+  };
+  return definition;
+}
+
+/** True for what `definition.handle(…)` returns, also across copies of this package. */
+export function isHandler(value: unknown): value is Handler {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'taskledger.handler';
+}

@@ -1,0 +1,117 @@
+import { v7 as uuidv7 } from 'uuid';
+import { LedgerError } from '../errors.ts';
+import { encodePayload } from '../events/payload.ts';
+import type { RetryPolicy } from '../events/submitted.ts';
+import { translateSqlError } from '../postgres/sql-error.ts';
+import type { Queryable } from '../postgres/queryable.ts';
+
+/** What may be said of one task besides its name and input. Times are moments with their offset, or Dates. */
+export interface SubmitOptions {
+  /** Makes submit idempotent: unique per realm and task name for as long as the log is kept. */
+  readonly key?: string;
+  readonly queue?: string;
+  /** For fairness between tenants. */
+  readonly group?: string;
+  /** −100 … 100, larger first; default 0. */
+  readonly priority?: number;
+  readonly startAfter?: Date | string;
+  readonly startBefore?: Date | string;
+  readonly deadline?: Date | string;
+  readonly retry?: RetryPolicy;
+  readonly timeoutMs?: number;
+  readonly protected?: boolean;
+  /** Version range of the plugin that may run it. */
+  readonly plugin?: string;
+}
+
+export interface Submission extends SubmitOptions {
+  readonly name: string;
+  /** JSON text, already checked; see `encodePayload`. */
+  readonly inputJson: string;
+}
+
+/** Said once for a whole call: which realm, and what is known of where it came from. */
+export interface SubmitContext {
+  readonly realm?: string;
+  readonly context?: { readonly on_behalf_of?: string; readonly traceparent?: string; readonly correlation?: string };
+}
+
+export interface Submitted {
+  readonly id: string;
+  readonly site: string;
+  /** Position in the site's stream, a 64-bit number. */
+  readonly seq: bigint;
+  /** False when the key was known: `id` is then the first task's. */
+  readonly created: boolean;
+}
+
+/** Tasks per call: bounds the memory of one statement, and what one failure takes along. */
+export const MAX_SUBMIT_BATCH = 10_000;
+
+const optionKeys = [
+  ['key', 'key'],
+  ['queue', 'queue'],
+  ['group', 'group'],
+  ['priority', 'priority'],
+  ['startAfter', 'start_after'],
+  ['startBefore', 'start_before'],
+  ['deadline', 'deadline'],
+  ['retry', 'retry'],
+  ['timeoutMs', 'timeout_ms'],
+  ['protected', 'protected'],
+  ['plugin', 'plugin'],
+] as const satisfies readonly (readonly [keyof SubmitOptions, string])[];
+
+function asJson(task: Submission): string {
+  let json = `{"id":"${uuidv7()}","name":${JSON.stringify(task.name)},"input":${task.inputJson}`;
+  for (const [key, column] of optionKeys) {
+    const value = task[key];
+    if (value !== undefined && value !== false) json += `,"${column}":${encodePayload(value, `option ${key}`)}`;
+  }
+  return json + '}';
+}
+
+interface AnswerRow {
+  readonly position: number;
+  readonly id: string;
+  readonly site: string;
+  readonly seq: string;
+  readonly created: boolean;
+}
+
+/**
+ * Records tasks: all of them or none, in the transaction `db` is in. Answers in the order of `tasks`.
+ * Ids are made here, so that after a lost connection the task can be asked for by its id.
+ * @throws LedgerError TASKLEDGER_INVALID_INPUT, TASKLEDGER_INVALID_OPTION, TASKLEDGER_INVALID_TASK_NAME,
+ *   TASKLEDGER_LIMIT_EXCEEDED, TASKLEDGER_KEY_CONFLICT, TASKLEDGER_NOT_OWNER, TASKLEDGER_UNREACHABLE,
+ *   TASKLEDGER_OUTCOME_UNKNOWN (the connection was lost before the answer: a `key` makes it safe to submit again)
+ */
+export async function submitTasks(db: Queryable, tasks: readonly Submission[], shared: SubmitContext = {}): Promise<Submitted[]> {
+  if (tasks.length === 0) return [];
+  if (tasks.length > MAX_SUBMIT_BATCH) {
+    throw new LedgerError('TASKLEDGER_LIMIT_EXCEEDED', {
+      expected: `at most ${MAX_SUBMIT_BATCH} tasks in one call`,
+      found: String(tasks.length),
+      remedy: 'Submit them in several calls, in one transaction if all or none must be recorded',
+    });
+  }
+  const batch = `[${tasks.map(asJson).join(',')}]`;
+  const context = shared.context === undefined ? null : encodePayload(shared.context, 'context');
+  try {
+    const { rows } = await db.query(
+      'select position, id, site, seq::text, created from taskledger.submit_many($1::json, realm => $2, context => $3::json)',
+      [batch, shared.realm ?? null, context],
+    );
+    return inInputOrder(rows as AnswerRow[]);
+  } catch (error) {
+    throw translateSqlError(error, { writing: true });
+  }
+}
+
+function inInputOrder(rows: readonly AnswerRow[]): Submitted[] {
+  const answers: Submitted[] = [];
+  for (const { position, id, site, seq, created } of rows) {
+    answers[position - 1] = { id, site, seq: BigInt(seq), created };
+  }
+  return answers;
+}

@@ -1,0 +1,47 @@
+import type { Lane, Lease } from '../ledger/claim.ts';
+import type { Clock } from '../clock.ts';
+
+const minWiderLookMs = 1000;
+/** A look at everything may take one part in 20 of the time. */
+const widerLookShare = 20;
+
+/**
+ * Remembers where in each lane to go on, so that claims do not walk over the dead entries an old snapshot keeps
+ * (measured: claim(1) 0.8 ms against 27 ms behind 200 000 of them). A low-water mark hides rows that commit late and
+ * lanes that are new, so every now and then, and whenever the known lanes have run dry, everything is looked at.
+ */
+export class Lanes {
+  readonly #known = new Map<string, Lane>();
+  readonly #clock: Clock;
+  #widerLookAt = Number.NEGATIVE_INFINITY;
+  #widerLookTookMs = 0;
+  #dry = true;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The lanes to claim from now; undefined means look everywhere. */
+  next(): readonly Lane[] | undefined {
+    const since = this.#clock.monotonic() - this.#widerLookAt;
+    const wait = widerLookShare * this.#widerLookTookMs;
+    if (since >= (this.#dry ? wait : Math.max(minWiderLookMs, wait))) return undefined;
+    return [...this.#known.values()];
+  }
+
+  /** To be told of every claim: what it looked at, what came of it, and how long it took. */
+  learn(lanes: readonly Lane[] | undefined, leases: readonly Lease[], asked: number, tookMs: number): void {
+    if (lanes === undefined) {
+      this.#widerLookAt = this.#clock.monotonic();
+      this.#widerLookTookMs = tookMs;
+      this.#known.clear();
+    }
+    this.#dry = leases.length < asked;
+    for (const { submitted, runAt } of leases) {
+      const { name, queue, priority } = submitted;
+      const key = `${name}\n${queue}\n${priority}`;
+      const known = this.#known.get(key);
+      if (known === undefined || known.from < runAt) this.#known.set(key, { name, queue, priority, from: runAt });
+    }
+  }
+}

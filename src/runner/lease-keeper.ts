@@ -1,0 +1,84 @@
+import { Worker } from 'node:worker_threads';
+import type { HeldClaim } from '../ledger/settle.ts';
+
+/** What the runner tells the thread that keeps its leases. */
+export type KeeperCommand =
+  | { readonly kind: 'hold'; readonly claim: HeldClaim }
+  | { readonly kind: 'drop'; readonly claimId: string }
+  | { readonly kind: 'stop' };
+
+/** What the thread tells back. Times are milliseconds of the process-wide monotonic clock (`process.hrtime`). */
+export type KeeperNews =
+  | { readonly kind: 'renewed'; readonly claimIds: readonly string[]; readonly sentAtMs: number }
+  | { readonly kind: 'lost'; readonly claimIds: readonly string[] }
+  | { readonly kind: 'trouble'; readonly reason: string };
+
+export interface KeeperSettings {
+  readonly connectionString: string;
+  readonly ttlMs: number;
+  readonly applicationName: string;
+}
+
+/** The clock both threads share: `performance.now()` counts from a different origin in each. */
+export function sharedMonotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1000n) / 1000;
+}
+
+interface LeaseKeeperOptions extends KeeperSettings {
+  readonly onNews: (news: KeeperNews) => void;
+}
+
+/**
+ * Renews the claims of a runner from a thread and a connection of its own, so that a handler that blocks the event loop
+ * does not lose leases silently. Every claim is renewed each third of the TTL until it is dropped.
+ */
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  #thread: Worker | undefined;
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#thread !== undefined) return;
+    const { onNews, ...settings } = this.#options;
+    const thread = new Worker(compiled(new URL('./lease-thread.ts', import.meta.url)), { workerData: settings });
+    this.#thread = thread;
+    thread.on('message', onNews);
+    thread.on('error', (error: Error) => {
+      onNews({ kind: 'trouble', reason: `the lease keeping thread ended: ${error.message}` });
+      if (this.#thread === thread) {
+        this.#thread = undefined;
+        this.start();
+      }
+    });
+    this.#ended = new Promise((resolve) => thread.once('exit', () => resolve()));
+  }
+
+  hold(claim: HeldClaim): void {
+    this.#send({ kind: 'hold', claim });
+  }
+
+  drop(claimId: string): void {
+    this.#send({ kind: 'drop', claimId });
+  }
+
+  /** Ends the thread; claims that are still held run out at their TTL. */
+  async stop(): Promise<void> {
+    this.#send({ kind: 'stop' });
+    this.#thread = undefined;
+    await this.#ended;
+  }
+
+  #send(command: KeeperCommand): void {
+    this.#thread?.postMessage(command);
+  }
+}
+
+/** Run from its sources (by a test), this module starts the compiled thread: Node cannot load TypeScript in one. */
+function compiled(url: URL): URL {
+  const isSource = import.meta.url.endsWith('.ts');
+  return new URL(url.href.replace(/\/src\/(runner\/[^/]+)$/, isSource ? '/dist/$1' : '/src/$1').replace(/\.ts$/, '.js'));
+}

@@ -1,0 +1,64 @@
+/*
+ * The thread behind LeaseKeeper: one connection, one renewal of all claims each third of the TTL. A renewal that fails is
+ * tried again soon; when none has worked for a TTL, the runner's own clock stops the attempts before the lease can end.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Pool } from 'pg';
+import { renewClaims } from '../ledger/renew.ts';
+import type { HeldClaim } from '../ledger/settle.ts';
+import { createPool } from '../postgres/pool.ts';
+import { sharedMonotonicMs, type KeeperCommand, type KeeperNews, type KeeperSettings } from './lease-keeper.ts';
+
+const settings = workerData as KeeperSettings;
+const held = new Map<string, HeldClaim>();
+const retryMs = Math.min(1000, settings.ttlMs / 15);
+let timer: NodeJS.Timeout | undefined;
+let pool: Pool | undefined;
+let renewing: Promise<void> = Promise.resolve();
+
+function tell(news: KeeperNews): void {
+  parentPort?.postMessage(news);
+}
+
+async function renewAll(): Promise<void> {
+  const claims = [...held.values()];
+  if (claims.length === 0) return;
+  pool ??= createPool({
+    connectionString: settings.connectionString,
+    max: 1,
+    applicationName: settings.applicationName,
+  });
+  const sentAtMs = sharedMonotonicMs();
+  const kept = await renewClaims(pool, claims);
+  tell({ kind: 'renewed', claimIds: [...kept], sentAtMs });
+  // Claims dropped while the answer was on its way ended well.
+  const lost = claims.map((claim) => claim.claimId).filter((id) => !kept.has(id) && held.delete(id));
+  if (lost.length > 0) tell({ kind: 'lost', claimIds: lost });
+}
+
+function schedule(ms: number): void {
+  timer = setTimeout(() => {
+    renewing = renewAll().then(
+      () => schedule(settings.ttlMs / 3),
+      (error: unknown) => {
+        tell({ kind: 'trouble', reason: error instanceof Error ? error.message : String(error) });
+        schedule(retryMs);
+      },
+    );
+  }, ms);
+}
+
+parentPort?.on('message', (command: KeeperCommand) => {
+  if (command.kind === 'hold') held.set(command.claim.claimId, command.claim);
+  else if (command.kind === 'drop') held.delete(command.claimId);
+  else {
+    clearTimeout(timer);
+    parentPort?.close();
+    void renewing.finally(() => {
+      clearTimeout(timer);
+      return pool?.end();
+    });
+  }
+});
+
+schedule(settings.ttlMs / 3);
