@@ -24,6 +24,7 @@ create table taskledger.open_tasks (
   queue          text collate "C" not null,
   progress       json,                                  -- the latest, between two progress events
   checkpoint     json,                                  -- what the next attempt may resume from
+  abort_answers  json,                                  -- open abort requests, [[site, seq] …]: the decision that ends it answers them
   constraint open_tasks_state check (state in ('pending', 'leased', 'in_doubt')),
   constraint open_tasks_lease check ((state = 'leased') = (claim_id is not null))
 ) with (fillfactor = 50);

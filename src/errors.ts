@@ -75,7 +75,12 @@ export const errorCodes = {
   },
   TASKLEDGER_INVALID_URL: { kind: 'usage', meaning: 'A connection string cannot be understood.' },
   TASKLEDGER_INVALID_ID: { kind: 'usage', meaning: 'A task id is not a UUID, or a position is not `site/seq`.' },
-  TASKLEDGER_NOT_FOUND: { kind: 'refused', meaning: 'No such task is known here.' },
+  TASKLEDGER_NOT_FOUND: { kind: 'refused', meaning: 'No such task is known here.', sqlState: 'TL010' },
+  TASKLEDGER_WRONG_STATE: {
+    kind: 'refused',
+    meaning: 'The task is in a state in which this cannot be done to it.',
+    sqlState: 'TL011',
+  },
   TASKLEDGER_USAGE: { kind: 'usage', meaning: 'The command line was used in a way it does not offer.' },
   TASKLEDGER_HANDLERS_INVALID: { kind: 'usage', meaning: 'A handlers module cannot be loaded or exports no handlers.' },
   TASKLEDGER_TIMEOUT: { kind: 'refused', meaning: 'What was waited for did not happen in the time allowed.' },

@@ -1,4 +1,3 @@
-
 /**
  * Everything that happens inside a process and that logs, metrics and tests may want to know, with what is told of it.
  * A signal is not an event: nothing of it is stored. It never carries a payload, a secret or a connection string.
@@ -16,7 +15,12 @@ export interface SignalMap {
   'runner.draining': { readonly runner: string; readonly running: number; readonly deadlineMs: number };
   'runner.stopped': { readonly runner: string; readonly released: number };
   'runner.woken': { readonly runner: string };
-  'claim.granted': { readonly runner: string; readonly asked: number; readonly tasks: number; readonly durationMs: number };
+  'claim.granted': {
+    readonly runner: string;
+    readonly asked: number;
+    readonly tasks: number;
+    readonly durationMs: number;
+  };
   'settle.recorded': {
     readonly runner: string;
     readonly outcomes: number;
@@ -25,7 +29,12 @@ export interface SignalMap {
   };
   'claim.renewed': { readonly runner: string; readonly claims: number };
   'claim.lost': { readonly runner: string; readonly claimId: string; readonly tasks: number };
-  'attempt.started': { readonly taskId: string; readonly name: string; readonly attempt: number; readonly waitedMs: number };
+  'attempt.started': {
+    readonly taskId: string;
+    readonly name: string;
+    readonly attempt: number;
+    readonly waitedMs: number;
+  };
   'attempt.ended': {
     readonly taskId: string;
     readonly name: string;
@@ -35,7 +44,12 @@ export interface SignalMap {
     readonly durationMs: number;
   };
   'attempt.refused': { readonly taskId: string; readonly reason: string };
-  'sweep.done': { readonly expired: number; readonly missed: number; readonly durationMs: number };
+  'sweep.done': {
+    readonly expired: number;
+    readonly missed: number;
+    readonly overdue: number;
+    readonly durationMs: number;
+  };
   'service.failed': { readonly service: string; readonly code: string; readonly retryInMs: number };
 }
 

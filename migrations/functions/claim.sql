@@ -86,7 +86,7 @@ begin
        where t.name = v_lane.name and t.queue = v_lane.queue and t.priority = v_lane.priority
          and t.run_at >= v_lane.from_time and t.run_at <= v_now
          and t.state = 'pending' and t.realm = v_realm.realm
-         and (t.start_before is null or t.start_before > v_now) and (t.deadline is null or t.deadline > v_now)
+         and (t.start_before is null or t.start_before > v_now or t.attempt > 0) and (t.deadline is null or t.deadline > v_now)
        order by t.run_at, t.task_id
        limit (v_left + v_lane.lanes_left - 1) / v_lane.lanes_left
          for update skip locked

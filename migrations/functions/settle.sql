@@ -47,19 +47,22 @@ begin
    where c.claim_id = any (held)
      and c.secret_digest = sha256(convert_to(secrets[array_position(held, c.claim_id)], 'UTF8'));
 
-  if outcomes && array['completed', 'failed', 'aborted'] then
+  if cardinality(v_live) > 0 then
     with closed as (
       delete from taskledger.open_tasks t
        using unnest(task_ids, claim_ids, outcomes, details, ended_ms_ago, ran_ms, reports)
                as o(task_id, claim_id, outcome, detail, ago, ran, report)
        where t.task_id = any (settle.task_ids) and t.claim_id = any (v_live)
-         and t.task_id = o.task_id and t.claim_id = o.claim_id and o.outcome in ('completed', 'failed', 'aborted')
+         and t.task_id = o.task_id and t.claim_id = o.claim_id
+         and (o.outcome in ('completed', 'failed', 'aborted') or t.abort_answers is not null)
       returning t.task_id, t.claim_id, t.realm, t.version, t.lease_epoch, t.lease_version, t.attempt, t.attempts,
-                o.outcome, o.detail, o.ago, o.ran, o.report
+                -- An attempt that was told to stop and would be tried again ends here instead.
+                case when o.outcome in ('retry', 'released') then 'aborted' else o.outcome end as outcome,
+                o.detail, o.ago, o.ran, o.report, t.abort_answers
     ), logged as (
-      insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, data)
+      insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data)
       select v_realm.site, nextval('taskledger.event_seq'), c.realm, v_realm.epoch, c.task_id, c.version + 1,
-             'task.' || c.outcome, v_now, v_actor,
+             'task.' || c.outcome, v_now, v_actor, ('{"answers":' || c.abort_answers::text || '}')::json,
              ('{"lease":[' || c.lease_epoch || ',' || c.lease_version || '],"attempt":' || c.attempt
                || case c.outcome
                     when 'completed' then coalesce(',"output":' || c.detail::text, '')
@@ -84,6 +87,7 @@ begin
                as o(task_id, claim_id, outcome, detail, ago, ran, retry_in, report)
        where t.task_id = any (settle.task_ids) and t.claim_id = any (v_live)
          and t.task_id = o.task_id and t.claim_id = o.claim_id and o.outcome in ('retry', 'released')
+         and t.abort_answers is null
       returning t.task_id, o.claim_id, t.realm, t.version, t.lease_epoch, t.lease_version, t.attempt, t.run_at,
                 o.outcome, o.detail, o.ago, o.ran, o.report
     ), logged as (

@@ -54,7 +54,15 @@ export interface Claim {
   readonly leases: readonly Lease[];
 }
 
-type LeaseTuple = [taskId: string, epoch: number, version: number, attempt: number, runAt: string, data: SubmittedData, checkpoint?: unknown];
+type LeaseTuple = [
+  taskId: string,
+  epoch: number,
+  version: number,
+  attempt: number,
+  runAt: string,
+  data: SubmittedData,
+  checkpoint?: unknown,
+];
 
 export interface ClaimRow {
   readonly claim_id: string;

@@ -1,6 +1,7 @@
 import { LedgerError } from '../errors.ts';
 import { requireTaskName } from '../events/names.ts';
 import type { RetryPolicy } from '../events/submitted.ts';
+import type { Progress } from './progress.ts';
 import type { StandardSchema } from './standard-schema.ts';
 import { durationMs, type Duration } from './duration.ts';
 
@@ -40,7 +41,7 @@ export interface TaskDefinition<Input = unknown, Output = unknown> {
   readonly protected: boolean;
   readonly retryable: ((error: unknown) => boolean) | undefined;
   /** Binds a handler to this definition, for `ledger.runner({ handlers })` or a handlers module. */
-  handle(run: HandlerFunction<Input, Output>): Handler<Input, Output>;
+  handle(run: HandlerFunction<Input, Output>): Handler;
 }
 
 export interface HandlerContext<Input> {
@@ -55,16 +56,22 @@ export interface HandlerContext<Input> {
   readonly runAt: Date;
   /** What the last attempt saved with `progress({ checkpoint })`, if anything. */
   readonly checkpoint: unknown;
-  /** Aborts on timeout, a lost lease, or when the runner must stop now. */
+  /** Aborts on an abort request, a timeout, a lost lease, or when the runner must stop now. */
   readonly signal: AbortSignal;
+  /**
+   * Reports how far the attempt is. Call it as often as you like: it is sent a few times a second at most, and resolves
+   * when a checkpoint has been recorded, otherwise at once. It never rejects; a lost lease shows in `signal`.
+   */
+  readonly progress: (progress: Progress) => Promise<void>;
 }
 
 export type HandlerFunction<Input, Output> = (context: HandlerContext<Input>) => Promise<Output> | Output;
 
-export interface Handler<Input = unknown, Output = unknown> {
+/** A definition with its handler. The types end here: what a runner gets is checked by the definition's schemas. */
+export interface Handler {
   readonly kind: 'taskledger.handler';
-  readonly definition: TaskDefinition<Input, Output>;
-  readonly run: HandlerFunction<Input, Output>;
+  readonly definition: TaskDefinition;
+  readonly run: HandlerFunction<unknown, unknown>;
 }
 
 function retryPolicy(retry: RetryOptions | undefined): RetryPolicy | undefined {
@@ -103,7 +110,11 @@ export function defineTask<Input = unknown, Output = unknown>(
     timeoutMs: options.timeout === undefined ? undefined : durationMs(options.timeout, 'timeout'),
     protected: options.protected ?? false,
     retryable: options.retryable,
-    handle: (run) => ({ kind: 'taskledger.handler', definition, run }),
+    handle: (run) => ({
+      kind: 'taskledger.handler',
+      definition,
+      run: run as HandlerFunction<unknown, unknown>,
+    }),
   };
   return definition;
 }

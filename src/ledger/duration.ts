@@ -9,7 +9,7 @@ const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
  * A duration in whole milliseconds.
  * @throws LedgerError TASKLEDGER_INVALID_OPTION naming `what` when it cannot be understood.
  */
-export function durationMs(duration: Duration | string, what: string): number {
+export function durationMs(duration: number | string, what: string): number {
   const parsed = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(duration));
   const ms =
     typeof duration === 'number'

@@ -1,10 +1,22 @@
 import type { PreparedQueryable } from '../postgres/queryable.ts';
 import { claimOf, claimValues, claimTasks, type Claim, type ClaimRequest, type ClaimRow } from './claim.ts';
-import { settleOutcomes, settleValues, verdictsOf, type HeldClaim, type Outcome, type Verdict, type VerdictRow } from './settle.ts';
+import {
+  settleOutcomes,
+  settleValues,
+  verdictsOf,
+  type HeldClaim,
+  type Outcome,
+  type Verdict,
+  type VerdictRow,
+} from './settle.ts';
 
 /** One round trip of a runner: what it finished, and what it wants next. Either may be absent. */
 export interface ExchangeRequest {
-  readonly settle?: { readonly held: readonly HeldClaim[]; readonly outcomes: readonly Outcome[]; readonly nowMs: number };
+  readonly settle?: {
+    readonly held: readonly HeldClaim[];
+    readonly outcomes: readonly Outcome[];
+    readonly nowMs: number;
+  };
   readonly claim?: ClaimRequest;
 }
 
@@ -21,7 +33,8 @@ export interface ExchangeAnswer {
  */
 export async function exchange(db: PreparedQueryable, request: ExchangeRequest): Promise<ExchangeAnswer> {
   const { settle, claim } = request;
-  if (settle === undefined) return { verdicts: [], claim: claim === undefined ? undefined : await claimTasks(db, claim) };
+  if (settle === undefined)
+    return { verdicts: [], claim: claim === undefined ? undefined : await claimTasks(db, claim) };
   if (claim === undefined) {
     return { verdicts: await settleOutcomes(db, settle.held, settle.outcomes, settle.nowMs), claim: undefined };
   }
@@ -35,7 +48,7 @@ export async function exchange(db: PreparedQueryable, request: ExchangeRequest):
              left join lateral taskledger.claim(${parameters(first, claiming.length)}) c on true`,
     values: [...settling, ...claiming],
   });
-  const row = rows[0] as { verdicts: VerdictRow[] | null; claim_id: string | null } & ClaimRow;
+  const row = rows[0] as { verdicts: VerdictRow[] | null } & (ClaimRow | { claim_id: null });
   return {
     verdicts: verdictsOf(row.verdicts ?? []),
     claim: row.claim_id === null ? undefined : claimOf(row),

@@ -32,7 +32,8 @@ export interface Verdict {
 
 export interface VerdictRow {
   readonly task_id: string;
-  readonly claim_id: string;
+  /** A string from pg, a number from inside json_agg. */
+  readonly claim_id: string | number;
   readonly verdict: Verdict['verdict'];
 }
 

@@ -11,8 +11,7 @@ export interface StandardSchema<Output> {
 }
 
 type StandardResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly StandardIssue[] };
+  { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly StandardIssue[] };
 
 interface StandardIssue {
   readonly message: string;
@@ -27,7 +26,11 @@ function pathOf(issue: StandardIssue): string {
  * Checks `value` and returns what the schema made of it; without a schema, the value itself.
  * @throws LedgerError TASKLEDGER_INVALID_INPUT naming every issue with its path, never the value.
  */
-export async function checkedBySchema<T>(schema: StandardSchema<T> | undefined, value: unknown, what: string): Promise<T> {
+export async function checkedBySchema<T>(
+  schema: StandardSchema<T> | undefined,
+  value: unknown,
+  what: string,
+): Promise<T> {
   if (schema === undefined) return value as T;
   const checked = schema['~standard'].validate(value);
   const result = checked instanceof Promise ? await checked : checked;

@@ -86,7 +86,11 @@ interface AnswerRow {
  *   TASKLEDGER_LIMIT_EXCEEDED, TASKLEDGER_KEY_CONFLICT, TASKLEDGER_NOT_OWNER, TASKLEDGER_UNREACHABLE,
  *   TASKLEDGER_OUTCOME_UNKNOWN (the connection was lost before the answer: a `key` makes it safe to submit again)
  */
-export async function submitTasks(db: Queryable, tasks: readonly Submission[], shared: SubmitContext = {}): Promise<Submitted[]> {
+export async function submitTasks(
+  db: Queryable,
+  tasks: readonly Submission[],
+  shared: SubmitContext = {},
+): Promise<Submitted[]> {
   if (tasks.length === 0) return [];
   if (tasks.length > MAX_SUBMIT_BATCH) {
     throw new LedgerError('TASKLEDGER_LIMIT_EXCEEDED', {

@@ -22,5 +22,8 @@ export interface PreparedQueryable extends Queryable {
 /** What a Kysely instance or transaction offers that we need, said without its types: callers bring their own version. */
 export interface KyselyLike {
   getExecutor(): unknown;
-  executeQuery(query: { readonly sql: string; readonly parameters: readonly unknown[] }): Promise<{ readonly rows: unknown[] }>;
+  executeQuery(query: {
+    readonly sql: string;
+    readonly parameters: readonly unknown[];
+  }): Promise<{ readonly rows: unknown[] }>;
 }

@@ -3,13 +3,17 @@ import { encodePayload } from '../events/payload.ts';
 import type { Lease } from '../ledger/claim.ts';
 import type { Handler, HandlerContext } from '../ledger/define-task.ts';
 import type { Outcome } from '../ledger/settle.ts';
+import type { Progress } from '../ledger/progress.ts';
 import { checkedBySchema } from '../ledger/standard-schema.ts';
 import { attemptErrorJson, type AttemptErrorCode } from './attempt-error.ts';
 import { FatalError, RetryAfter, RetryAt } from './retry-errors.ts';
 import { retryDelayMs } from './retry-policy.ts';
 
 /** Why the runner tells an attempt to stop. */
-export type StopReason = 'timeout' | 'lease lost' | 'shutdown';
+export type StopReason = 'abort' | 'timeout' | 'lease lost' | 'shutdown';
+
+/** How an attempt reports progress to the ledger. */
+export type ReportProgress = (attempt: Attempt, progress: Progress) => Promise<void>;
 
 /**
  * One attempt under one lease: a value that goes through named steps (check the input, run the handler, check the output)
@@ -25,12 +29,14 @@ export class Attempt implements HandlerContext<unknown> {
   readonly startedAtMs: number;
   readonly #lease: Lease;
   readonly #clock: Clock;
+  readonly #report: ReportProgress;
   #input: unknown;
   #stop: AbortController | undefined;
   #stoppedFor: StopReason | undefined;
 
-  constructor(lease: Lease, clock: Clock) {
+  constructor(lease: Lease, clock: Clock, report: ReportProgress) {
     this.#lease = lease;
+    this.#report = report;
     this.#clock = clock;
     this.#input = lease.submitted.input;
     this.lease = { epoch: lease.epoch, version: lease.version };
@@ -60,6 +66,9 @@ export class Attempt implements HandlerContext<unknown> {
   get stoppedFor(): StopReason | undefined {
     return this.#stoppedFor;
   }
+
+  /** Bound, since handlers take it out of their context. */
+  readonly progress = (progress: Progress): Promise<void> => this.#report(this, progress);
 
   /** Aborts the handler's signal; the first reason stays. */
   stop(reason: StopReason): void {
@@ -94,6 +103,11 @@ export class Attempt implements HandlerContext<unknown> {
     return this.#ended('released', encodePayload({ reason }, 'reason'), 0);
   }
 
+  /** The outcome of an attempt that stopped because it was asked to. */
+  aborted(): Outcome {
+    return this.#ended('aborted', null);
+  }
+
   async #checkAndRun(handler: Handler): Promise<unknown> {
     try {
       this.#input = await checkedBySchema(handler.definition.input, this.#input, `the input of ${this.name}`);
@@ -126,6 +140,7 @@ export class Attempt implements HandlerContext<unknown> {
 
   #failed(error: unknown, handler: Handler, random: () => number): Outcome {
     if (this.#stoppedFor === 'shutdown') return this.released('shutdown');
+    if (this.#stoppedFor === 'abort') return this.aborted();
     const cause = error instanceof AttemptFailure ? error.reason : error;
     const code = this.#codeOf(error);
     const json = attemptErrorJson(code, cause);
@@ -149,7 +164,14 @@ export class Attempt implements HandlerContext<unknown> {
 
   #ended(kind: Outcome['kind'], detailJson: string | null, retryInMs?: number): Outcome {
     const endedAtMs = this.#clock.monotonic();
-    const outcome = { taskId: this.taskId, claimId: this.claimId, kind, detailJson, endedAtMs, ranMs: endedAtMs - this.startedAtMs };
+    const outcome = {
+      taskId: this.taskId,
+      claimId: this.claimId,
+      kind,
+      detailJson,
+      endedAtMs,
+      ranMs: endedAtMs - this.startedAtMs,
+    };
     return retryInMs === undefined ? outcome : { ...outcome, retryInMs };
   }
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 const minWiderLookMs = 1000;
 /** A look at everything may take one part in 20 of the time. */
 const widerLookShare = 20;
+const maxKnown = 1000;
 
 /**
  * Remembers where in each lane to go on, so that claims do not walk over the dead entries an old snapshot keeps
@@ -23,10 +24,14 @@ export class Lanes {
 
   /** The lanes to claim from now; undefined means look everywhere. */
   next(): readonly Lane[] | undefined {
-    const since = this.#clock.monotonic() - this.#widerLookAt;
-    const wait = widerLookShare * this.#widerLookTookMs;
-    if (since >= (this.#dry ? wait : Math.max(minWiderLookMs, wait))) return undefined;
-    return [...this.#known.values()];
+    return this.widerLookInMs() <= 0 ? undefined : [...this.#known.values()];
+  }
+
+  /** How long until everything may be looked at again, in milliseconds; 0 or less when it may be now. */
+  widerLookInMs(): number {
+    const waitMs = widerLookShare * this.#widerLookTookMs;
+    const sinceMs = this.#clock.monotonic() - this.#widerLookAt;
+    return (this.#dry ? waitMs : Math.max(minWiderLookMs, waitMs)) - sinceMs;
   }
 
   /** To be told of every claim: what it looked at, what came of it, and how long it took. */
@@ -34,7 +39,7 @@ export class Lanes {
     if (lanes === undefined) {
       this.#widerLookAt = this.#clock.monotonic();
       this.#widerLookTookMs = tookMs;
-      this.#known.clear();
+      if (this.#known.size > maxKnown) this.#known.clear();
     }
     this.#dry = leases.length < asked;
     for (const { submitted, runAt } of leases) {

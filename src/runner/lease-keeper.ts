@@ -80,5 +80,7 @@ export class LeaseKeeper {
 /** Run from its sources (by a test), this module starts the compiled thread: Node cannot load TypeScript in one. */
 function compiled(url: URL): URL {
   const isSource = import.meta.url.endsWith('.ts');
-  return new URL(url.href.replace(/\/src\/(runner\/[^/]+)$/, isSource ? '/dist/$1' : '/src/$1').replace(/\.ts$/, '.js'));
+  return new URL(
+    url.href.replace(/\/src\/(runner\/[^/]+)$/, isSource ? '/dist/$1' : '/src/$1').replace(/\.ts$/, '.js'),
+  );
 }

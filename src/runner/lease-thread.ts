@@ -3,7 +3,6 @@
  * tried again soon; when none has worked for a TTL, the runner's own clock stops the attempts before the lease can end.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Pool } from 'pg';
 import { renewClaims } from '../ledger/renew.ts';
 import type { HeldClaim } from '../ledger/settle.ts';
 import { createPool } from '../postgres/pool.ts';
@@ -13,7 +12,7 @@ const settings = workerData as KeeperSettings;
 const held = new Map<string, HeldClaim>();
 const retryMs = Math.min(1000, settings.ttlMs / 15);
 let timer: NodeJS.Timeout | undefined;
-let pool: Pool | undefined;
+let pool: ReturnType<typeof createPool> | undefined;
 let renewing: Promise<void> = Promise.resolve();
 
 function tell(news: KeeperNews): void {

@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { LedgerError } from '../errors.ts';
+import { openLedger, type Ledger } from '../open-ledger.ts';
+import { findDevUrl } from './dev-place.ts';
+import { readInput } from './read-input.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What every command that talks to a database takes. */
+export interface ConnectionOptions {
+  readonly url?: string;
+  readonly json?: boolean;
+}
+
+const urlHelp =
+  'database URL, @FILE that holds it, or - to read it from stdin (default: TASKLEDGER_DATABASE_URL, else what `taskledger dev` runs in this directory)';
+
+/** Adds `--url` and `--json` to a command. */
+export function connecting(command: Command): Command {
+  return command.option('--url <url>', urlHelp).option('--json', 'print JSON, one object per line');
+}
+
+/**
+ * The connection string to use: `--url`, else the environment, else the server `taskledger dev` runs here.
+ * @throws LedgerError TASKLEDGER_INVALID_OPTION, TASKLEDGER_INVALID_URL
+ */
+export async function connectionUrl(url: string | undefined, terminal: Terminal): Promise<string> {
+  if (url !== undefined) return await givenUrl(url, terminal);
+  const fromEnvironment = process.env['TASKLEDGER_DATABASE_URL'];
+  if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment;
+  const found = await findDevUrl(process.cwd());
+  if (found.url !== undefined) return found.url;
+  throw new LedgerError('TASKLEDGER_INVALID_URL', {
+    expected: 'a database to be named',
+    found:
+      found.silent === undefined
+        ? 'neither --url nor TASKLEDGER_DATABASE_URL, and no `taskledger dev` in this directory'
+        : `only ${found.silent}, whose server does not answer`,
+    remedy: 'Set TASKLEDGER_DATABASE_URL, pass --url, or start one here with: taskledger dev',
+  });
+}
+
+/** Opens the ledger, lends it to `work` and closes it. */
+export async function withLedger(
+  options: ConnectionOptions,
+  terminal: Terminal,
+  work: (ledger: Ledger) => Promise<void>,
+): Promise<void> {
+  const ledger = await openLedger({ connectionString: await connectionUrl(options.url, terminal), maxConnections: 2 });
+  try {
+    await work(ledger);
+  } finally {
+    await ledger.close();
+  }
+}
+
+async function givenUrl(given: string, terminal: Terminal): Promise<string> {
+  if (given === '-') return (await readInput(process.stdin, 'the database URL on stdin')).trim();
+  if (given.startsWith('@')) {
+    const file = given.slice(1);
+    const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+      throw new LedgerError('TASKLEDGER_INVALID_OPTION', {
+        expected: `a file ${JSON.stringify(file)} that holds the database URL`,
+        found: cause.code ?? 'an error on reading it',
+        remedy: 'Name a file that this user may read',
+        cause,
+      });
+    });
+    return text.trim();
+  }
+  if (holdsPassword(given)) {
+    terminal.warn(
+      'other users of this machine can see the password in --url; use TASKLEDGER_DATABASE_URL, --url @FILE or --url -',
+    );
+  }
+  return given;
+}
+
+function holdsPassword(given: string): boolean {
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  return url !== undefined && (url.password !== '' || url.searchParams.has('password'));
+}

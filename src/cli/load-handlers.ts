@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { LedgerError } from '../errors.ts';
+import { isHandler, type Handler } from '../ledger/define-task.ts';
+import { offerTaskledger } from './offer-taskledger.ts';
+
+/**
+ * The handlers that JavaScript modules export, under any name, alone or in arrays.
+ * @throws LedgerError TASKLEDGER_HANDLERS_INVALID
+ */
+export async function loadHandlers(modules: readonly string[], cwd: string): Promise<Handler[]> {
+  offerTaskledger();
+  const handlers = new Set<Handler>();
+  for (const module of modules) {
+    for (const handler of await loadModule(module, cwd)) handlers.add(handler);
+  }
+  return [...handlers];
+}
+
+async function loadModule(module: string, cwd: string): Promise<Handler[]> {
+  const file = module.startsWith('file:') ? fileURLToPath(module) : resolve(cwd, module);
+  if (!existsSync(file)) {
+    throw invalid(
+      `a handlers module at ${file}`,
+      'no such file',
+      'Check the path; it is taken from the current directory',
+    );
+  }
+  refuseUnreadableTypeScript(file);
+  const exported = await importModule(file);
+  const handlers = Object.values(exported).flatMap(handlersIn);
+  if (handlers.length > 0) return handlers;
+  const names = Object.keys(exported);
+  throw invalid(
+    `${file} to export handlers`,
+    names.length === 0 ? 'no exports' : `no handler among its exports ${names.slice(0, 10).join(', ')}`,
+    'Export what definition.handle(…) returns: export const hello = defineTask({ name: … }).handle(…)',
+  );
+}
+
+async function importModule(file: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  } catch (cause) {
+    throw invalid(`${file} to load`, problemOf(cause), remedyFor(cause), cause);
+  }
+}
+
+function problemOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return `that it throws ${String(cause)}`;
+  // The stack of a syntax error opens with file:line; its message does not tell the place.
+  const place = cause instanceof SyntaxError ? /^(file:\S+:\d+)\n/.exec(cause.stack ?? '')?.[1] : undefined;
+  return `${cause.name}: ${cause.message}${place === undefined ? '' : ` at ${place}`}`;
+}
+
+function remedyFor(cause: unknown): string {
+  if (cause instanceof SyntaxError)
+    return 'Mend the module; an ES module is named .mjs, or lies beside a package.json with "type": "module"';
+  if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND') {
+    return 'Install the package it imports, or correct the path';
+  }
+  return 'Mend what the module does while it is loaded';
+}
+
+function refuseUnreadableTypeScript(file: string): void {
+  // In `process.features` since Node 22.10, where it can also be switched off.
+  const { typescript } = process.features as { readonly typescript?: string | false };
+  if (!/\.[cm]?ts$/.test(file) || (typescript !== undefined && typescript !== false)) return;
+  throw invalid(
+    'a module this Node can load',
+    `${file}, TypeScript, and Node ${process.versions.node}`,
+    'Compile it to JavaScript and name that file, or use Node 22.18 or newer',
+  );
+}
+
+/** A CommonJS module arrives as one object, its exports, under `default`. */
+function handlersIn(exported: unknown): Handler[] {
+  if (isHandler(exported)) return [exported];
+  if (Array.isArray(exported)) return exported.flatMap(handlersIn);
+  if (typeof exported !== 'object' || exported === null) return [];
+  return Object.values(exported)
+    .flatMap((each) => (Array.isArray(each) ? each : [each]))
+    .filter(isHandler);
+}
+
+function invalid(expected: string, found: string, remedy: string, cause?: unknown): LedgerError {
+  return new LedgerError('TASKLEDGER_HANDLERS_INVALID', { expected, found, remedy, cause });
+}

@@ -1,0 +1,85 @@
+import pino, { type DestinationStream, type Logger } from 'pino';
+import type { Signal, SignalName, Signals } from '../signals.ts';
+import { printable } from './printable.ts';
+import { withoutSecrets } from './without-secrets.ts';
+
+type Level = 'debug' | 'info' | 'warn' | 'error';
+
+/** How loud each signal is. What comes with every task or claim is for debugging; what was lost or failed is a warning. */
+const levels: Readonly<Record<SignalName, Level>> = {
+  'migrate.applied': 'info',
+  'postgres.started': 'info',
+  'postgres.stopped': 'info',
+  'postgres.leftover_removed': 'info',
+  'connection.lost': 'warn',
+  'connection.restored': 'info',
+  'submit.recorded': 'debug',
+  'runner.started': 'info',
+  'runner.draining': 'info',
+  'runner.stopped': 'info',
+  'runner.woken': 'debug',
+  'claim.granted': 'debug',
+  'settle.recorded': 'debug',
+  'claim.renewed': 'debug',
+  'claim.lost': 'warn',
+  'attempt.started': 'debug',
+  'attempt.ended': 'debug',
+  'attempt.refused': 'warn',
+  'sweep.done': 'debug',
+  'service.failed': 'warn',
+};
+
+/** The level of one signal: a sweep that found something, or an attempt that failed, is worth more than one that did not. */
+function levelOf(signal: Signal): Level {
+  if (signal.name === 'sweep.done' && signal.data.expired > 0) return 'warn';
+  if (signal.name === 'sweep.done' && signal.data.missed > 0) return 'info';
+  if (signal.name === 'attempt.ended' && signal.data.outcome === 'failed') return 'info';
+  return levels[signal.name];
+}
+
+/** A logger to stderr: JSON lines, or short text on a terminal. `LOG_LEVEL` (debug, info, warn, error) chooses how much. */
+export function openLogger(env: NodeJS.ProcessEnv = process.env): Logger {
+  const wanted = env['LOG_LEVEL'] ?? '';
+  const level = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].includes(wanted) ? wanted : 'info';
+  return loggerTo(process.stderr.isTTY ? textLines : pino.destination({ fd: 2, sync: true }), level);
+}
+
+export function loggerTo(destination: DestinationStream, level: string): Logger {
+  return pino(
+    {
+      level,
+      base: { pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+}
+
+/** Logs every signal until the returned function is called. No payload is in a signal; connection strings are hidden. */
+export function logSignals(signals: Signals, logger: Logger): () => void {
+  return signals.subscribe((signal) => {
+    const level = levelOf(signal);
+    if (logger.isLevelEnabled(level)) logger[level](withoutSecretsIn(signal.data), signal.name);
+  });
+}
+
+function withoutSecretsIn(data: Signal['data']): object {
+  const entries = Object.entries(data) as [string, unknown][];
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key, typeof value === 'string' ? withoutSecrets(value) : value]),
+  );
+}
+
+/** For a person: `19:32:01 warn  claim.lost runner=a tasks=3`. */
+const textLines: DestinationStream = {
+  write: (line) => {
+    process.stderr.write(`${textLine(line)}\n`);
+  },
+};
+
+export function textLine(line: string): string {
+  const { level, time, pid: _pid, msg, ...data } = JSON.parse(line) as Record<string, unknown>;
+  const facts = Object.entries(data).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  return printable(`${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${[String(msg), ...facts].join(' ')}`);
+}

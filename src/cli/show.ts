@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import { formatPosition } from '../events/position.ts';
+import type { TaskState } from '../events/task-state.ts';
+import { taskJson } from './as-json.ts';
+import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
+import { jsonLine, printable, printableStart } from './printable.ts';
+import { stateText } from './state-color.ts';
+import { durationText } from './tell-event.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+
+/** Longest payload shown, in characters; `--json` shows all of it. */
+const payloadMax = 2000;
+
+export function addShow(program: Command): void {
+  connecting(program.command('show'))
+    .description('what a task is now')
+    .argument('<id>', 'task id')
+    .action(async (id: string, options: ConnectionOptions) => {
+      const terminal = openTerminal(options.json ?? false);
+      await withLedger(options, terminal, async (ledger) => {
+        const task = await ledger.get(id);
+        if (terminal.json) terminal.object(taskJson(task));
+        else for (const line of taskLines(task, terminal)) terminal.line(line);
+      });
+    });
+}
+
+/** The task in lines `name  value`; what says nothing is left out. */
+export function taskLines(task: TaskState, terminal: Terminal): string[] {
+  const rows: [string, string | null][] = [
+    ['task', `${task.id}  ${task.name}`],
+    ['state', `${stateText(task.state, terminal)}${attempts(task)}`],
+    ['submitted', `${task.submitted_at}  ${formatPosition(task.submitted)}`],
+    ['started', task.started_at],
+    ['finished', task.finished_at],
+    ['lease', lease(task)],
+    ['progress', progress(task)],
+    ['queue', task.queue === 'default' ? null : task.queue],
+    ['group', task.group],
+    ['priority', task.priority === 0 ? null : String(task.priority)],
+    ['key', task.key],
+    ['protected', task.protected ? 'yes: never started a second time on its own' : null],
+    ['run at', task.state === 'pending' ? task.run_at : null],
+    ['start before', task.start_before],
+    ['deadline', task.deadline],
+    ['timeout', task.timeout_ms === null ? null : durationText(task.timeout_ms)],
+    ['requests', task.open_requests.map((each) => `${each.type} ${formatPosition(each)}`).join(', ')],
+    ['refused', task.refused_results === 0 ? null : `${task.refused_results} late results`],
+    ['error', task.error === null ? null : `${task.error.message ?? ''} [${task.error.code}]`],
+    ['checkpoint', payload(task.checkpoint)],
+    ['input', payload(task.input)],
+    ['output', payload(task.output)],
+  ];
+  return rows
+    .filter((row): row is [string, string] => row[1] !== null && row[1] !== '')
+    .map(([name, value]) => `${terminal.colors.dim(name.padEnd(12))}  ${name === 'state' ? value : printable(value)}`);
+}
+
+function attempts({ attempt, attempts: allowed }: TaskState): string {
+  return attempt === 0 ? '' : `, attempt ${attempt} of ${allowed}`;
+}
+
+function lease({ lease: held }: TaskState): string | null {
+  return held === null ? null : `runner ${held.runner} on ${held.host} since ${held.leased_at}`;
+}
+
+function progress({ progress: latest }: TaskState): string | null {
+  if (latest === null) return null;
+  const fraction = latest.fraction === null ? '' : `${Math.floor(latest.fraction * 100)} % `;
+  return `${fraction}${latest.message ?? ''}`.trim();
+}
+
+function payload(value: unknown): string | null {
+  return value === undefined ? null : printableStart(jsonLine(value), payloadMax);
+}

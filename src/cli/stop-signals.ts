@@ -1,0 +1,33 @@
+/** A terminal signals the whole process group, and npm and npx pass it on too: within this time that is one wish. */
+const echoMs = 250;
+
+export interface StopWish extends Disposable {
+  /** Resolves at the first SIGINT or SIGTERM: end in good order. */
+  readonly first: Promise<NodeJS.Signals>;
+  /** Aborts at the second: end now. */
+  readonly second: AbortSignal;
+}
+
+/** Listens for the wish to stop until disposed of. From the third signal on, the process ends as it would have anyway. */
+export function stopSignals(now: () => number): StopWish {
+  const hurry = new AbortController();
+  let stop: (signal: NodeJS.Signals) => void = () => undefined;
+  const first = new Promise<NodeJS.Signals>((resolve) => (stop = resolve));
+  let firstAtMs: number | undefined;
+  const heard = (signal: NodeJS.Signals): void => {
+    if (firstAtMs === undefined) {
+      firstAtMs = now();
+      stop(signal);
+    } else if (now() - firstAtMs >= echoMs) {
+      hurry.abort();
+      dispose();
+    }
+  };
+  const dispose = (): void => {
+    process.off('SIGINT', heard);
+    process.off('SIGTERM', heard);
+  };
+  process.on('SIGINT', heard);
+  process.on('SIGTERM', heard);
+  return { first, second: hurry.signal, [Symbol.dispose]: dispose };
+}

@@ -1,0 +1,41 @@
+/**
+ * taskledger: an event-sourced task ledger on PostgreSQL.
+ *
+ * ```ts
+ * import { defineTask, openLedger } from 'taskledger';
+ *
+ * const greet = defineTask<{ name: string }>({ name: 'greetings.say' });
+ * const ledger = await openLedger({ connectionString: 'postgres://…' });
+ * await ledger.submit(greet, { name: 'Ada' });
+ * const runner = ledger.runner({ handlers: [greet.handle(({ input }) => `Hello ${input.name}`)] });
+ * await runner.start();
+ * ```
+ */
+export {
+  openLedger,
+  type Ledger,
+  type LedgerOptions,
+  type SubmitCall,
+  type SubmitItem,
+  type TaskRef,
+} from './open-ledger.ts';
+export {
+  defineTask,
+  type Handler,
+  type HandlerContext,
+  type HandlerFunction,
+  type RetryOptions,
+  type TaskDefinition,
+  type TaskOptions,
+} from './ledger/define-task.ts';
+export type { SubmitOptions, Submitted } from './ledger/submit.ts';
+export type { ListFilter, TaskSummary } from './ledger/list-tasks.ts';
+export type { Duration } from './ledger/duration.ts';
+export type { StandardSchema } from './ledger/standard-schema.ts';
+export { FatalError, RetryAfter, RetryAt } from './runner/retry-errors.ts';
+export type { Runner, RunnerOptions } from './runner/runner.ts';
+export type { LedgerEvent } from './events/event.ts';
+export type { TaskState, TaskStateName } from './events/task-state.ts';
+export { LedgerError, type LedgerErrorCode } from './errors.ts';
+export { createSignals, type Signal, type SignalMap, type SignalName, type Signals } from './signals.ts';
+export { migrate } from './postgres/migrate.ts';

@@ -1,0 +1,68 @@
+import type { Queryable } from '../postgres/queryable.ts';
+import type { TaskStateName } from '../events/task-state.ts';
+
+export interface ListFilter {
+  readonly state?: TaskStateName | undefined;
+  readonly name?: string | undefined;
+  readonly queue?: string | undefined;
+  /** Submitted at or after. */
+  readonly since?: Date | undefined;
+  /** Most rows to return; default 100. */
+  readonly limit?: number | undefined;
+  /** The `cursor` of the last row of the page before. */
+  readonly after?: string | undefined;
+}
+
+export interface TaskSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly state: TaskStateName;
+  readonly queue: string;
+  readonly priority: number;
+  readonly key: string | null;
+  readonly attempt: number;
+  readonly submittedAt: Date;
+  readonly finishedAt: Date | null;
+  /** Hand it to `after` for the next page. */
+  readonly cursor: string;
+}
+
+interface TaskRow {
+  readonly id: string;
+  readonly name: string;
+  readonly state: TaskStateName;
+  readonly queue: string;
+  readonly priority: number;
+  readonly key: string | null;
+  readonly attempt: number;
+  readonly submitted_at: Date;
+  readonly finished_at: Date | null;
+}
+
+/**
+ * Tasks, newest first by id (ids are UUIDv7, so by time of submission), a page at a time.
+ * @throws whatever pg throws; the caller translates
+ */
+export async function listTasks(db: Queryable, filter: ListFilter = {}): Promise<TaskSummary[]> {
+  const { rows } = await db.query(
+    `select id, name, state, queue, priority, key, attempt, submitted_at, finished_at
+       from taskledger.tasks
+      where ($1::text is null or state = $1) and ($2::text is null or name = $2) and ($3::text is null or queue = $3)
+        and ($4::timestamptz is null or submitted_at >= $4) and ($5::uuid is null or id < $5)
+      order by id desc limit $6`,
+    [
+      filter.state ?? null,
+      filter.name ?? null,
+      filter.queue ?? null,
+      filter.since?.toISOString() ?? null,
+      filter.after ?? null,
+      filter.limit ?? 100,
+    ],
+  );
+  return (rows as TaskRow[]).map(({ submitted_at, finished_at, ...row }) => ({
+    ...row,
+    submittedAt: submitted_at,
+    finishedAt: finished_at,
+    cursor: row.id,
+  }));
+}

@@ -1,0 +1,12 @@
+import type { TaskStateName } from '../events/task-state.ts';
+import type { Queryable } from '../postgres/queryable.ts';
+
+/**
+ * Asks for a failed, aborted or missed task to be run again, with all its attempts and without its windows; returns the
+ * state it is in now.
+ * @throws whatever pg throws; the caller translates
+ */
+export async function requestRetry(db: Queryable, taskId: string, reason: string | undefined): Promise<TaskStateName> {
+  const { rows } = await db.query('select taskledger.request_retry($1::uuid, $2) as state', [taskId, reason ?? null]);
+  return (rows[0] as { state: TaskStateName }).state;
+}

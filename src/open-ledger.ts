@@ -1,0 +1,199 @@
+import type pg from 'pg';
+import { systemClock } from './clock.ts';
+import { LedgerError } from './errors.ts';
+import type { TaskEvent } from './events/event.ts';
+import { fold } from './events/evolve.ts';
+import { encodePayload } from './events/payload.ts';
+import { readTaskEvents } from './events/read.ts';
+import type { TaskState, TaskStateName } from './events/task-state.ts';
+import { requestAbort } from './ledger/abort.ts';
+import type { TaskDefinition } from './ledger/define-task.ts';
+import { listTasks, type ListFilter, type TaskSummary } from './ledger/list-tasks.ts';
+import { requestReschedule, type Reschedule } from './ledger/reschedule.ts';
+import { resolveTask, type Resolution } from './ledger/resolve.ts';
+import { requestRetry } from './ledger/retry.ts';
+import { checkedBySchema } from './ledger/standard-schema.ts';
+import {
+  submitTasks,
+  type SubmitContext,
+  type SubmitOptions,
+  type Submission,
+  type Submitted,
+} from './ledger/submit.ts';
+import type { Swept } from './ledger/sweep.ts';
+import { Sweeper } from './ledger/sweeper.ts';
+import { requireTaskId, taskNotFound } from './ledger/task-id.ts';
+import { waitForResult } from './ledger/wait-for-result.ts';
+import { asQueryable, type CallerTransaction } from './postgres/as-queryable.ts';
+import { requireConnectionString } from './postgres/connection-string.ts';
+import { createPool } from './postgres/pool.ts';
+import { checkSchema } from './postgres/schema-status.ts';
+import { translateSqlError } from './postgres/sql-error.ts';
+import type { Queryable } from './postgres/queryable.ts';
+import { Runner, type RunnerOptions } from './runner/runner.ts';
+import { createSignals, type Signals } from './signals.ts';
+
+export interface LedgerOptions {
+  /** Default: the environment's TASKLEDGER_DATABASE_URL. */
+  readonly connectionString?: string;
+  /** A pg pool of yours to use for everything but runners; it is not ended by `close`. */
+  readonly pool?: pg.Pool;
+  /** Connections of the ledger's own pool. Default 10. */
+  readonly maxConnections?: number;
+  readonly signals?: Signals;
+}
+
+export interface SubmitCall extends SubmitOptions, SubmitContext {
+  /** Your own open transaction: the task exists if and only if it commits. */
+  readonly tx?: CallerTransaction;
+}
+
+/** One task of `submitMany`: an input with options of its own. */
+export interface SubmitItem<Input> extends SubmitOptions {
+  readonly input: Input;
+}
+
+/** A task to submit: its definition, or just its name. */
+export type TaskRef<Input> = TaskDefinition<Input> | string;
+
+/** A connection to one site's ledger. Make one per process. */
+export interface Ledger extends AsyncDisposable {
+  /** The site this database is. */
+  readonly site: string;
+  readonly signals: Signals;
+  /** Records one task. @throws LedgerError TASKLEDGER_INVALID_INPUT and those of `submitTasks` */
+  submit<Input>(task: TaskRef<Input>, input: Input, call?: SubmitCall): Promise<Submitted>;
+  /** Records many tasks of one kind, all or none; answers in input order. At most 10 000. */
+  submitMany<Input>(task: TaskRef<Input>, items: readonly SubmitItem<Input>[], call?: SubmitCall): Promise<Submitted[]>;
+  /** What the task is now: the fold of its events. @throws LedgerError TASKLEDGER_NOT_FOUND */
+  get(id: string): Promise<TaskState>;
+  /** Every event of the task, oldest first. @throws LedgerError TASKLEDGER_NOT_FOUND */
+  history(id: string): Promise<TaskEvent[]>;
+  /** Tasks, newest first, a page at a time. */
+  list(filter?: ListFilter): Promise<TaskSummary[]>;
+  /** Waits for the task's output. @throws LedgerError TASKLEDGER_TIMEOUT, TASKLEDGER_TASK_NOT_COMPLETED */
+  result(id: string, options?: { readonly timeoutMs?: number }): Promise<unknown>;
+  /** Asks for the task to be aborted; answers the state it is in now. @throws LedgerError TASKLEDGER_NOT_FOUND */
+  abort(id: string, options?: { readonly reason?: string }): Promise<TaskStateName>;
+  /** Asks for a failed, aborted or missed task to be run again; answers the state it is in now. */
+  retry(id: string, options?: { readonly reason?: string }): Promise<TaskStateName>;
+  /** Asks for a pending task to start at another time or priority; answers the state it is in now. */
+  reschedule(id: string, change: Reschedule): Promise<TaskStateName>;
+  /** Ends the doubt about a protected task. @throws LedgerError TASKLEDGER_WRONG_STATE when it is not in doubt */
+  resolve(id: string, resolution: Resolution): Promise<TaskStateName>;
+  /** Ends lost leases, missed windows and passed deadlines once, as every runner does each second. */
+  sweep(): Promise<Swept>;
+  /** A runner for these handlers, not started yet. */
+  runner(options: RunnerOptions): Runner;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the ledger in a database that `taskledger migrate` has prepared.
+ * @throws LedgerError TASKLEDGER_INVALID_URL, TASKLEDGER_UNREACHABLE, TASKLEDGER_NOT_MIGRATED, TASKLEDGER_SCHEMA_NEWER
+ */
+export async function openLedger(options: LedgerOptions = {}): Promise<Ledger> {
+  const signals = options.signals ?? createSignals();
+  const connectionString = options.connectionString ?? process.env['TASKLEDGER_DATABASE_URL'];
+  const pool =
+    options.pool ??
+    createPool({ connectionString: requireConnectionString(connectionString), max: options.maxConnections ?? 10 });
+  const close = (): Promise<void> => (options.pool === undefined && !pool.ended ? pool.end() : Promise.resolve());
+  try {
+    const { site } = await checkSchema(pool);
+    return ledgerOn(pool, { site, signals, connectionString, close });
+  } catch (error) {
+    await close();
+    throw translateSqlError(error);
+  }
+}
+
+interface Opened {
+  readonly site: string;
+  readonly signals: Signals;
+  readonly connectionString: string | undefined;
+  readonly close: () => Promise<void>;
+}
+
+function ledgerOn(pool: pg.Pool, { site, signals, connectionString, close }: Opened): Ledger {
+  const submitAll = async (tasks: readonly Submission[], call: SubmitCall): Promise<Submitted[]> => {
+    const startedAt = systemClock.monotonic();
+    const db: Queryable = call.tx === undefined ? pool : asQueryable(call.tx);
+    const submitted = await submitTasks(db, tasks, call);
+    const created = submitted.filter((task) => task.created).length;
+    signals.emit('submit.recorded', { tasks: tasks.length, created, durationMs: systemClock.monotonic() - startedAt });
+    return submitted;
+  };
+  const events = async (id: string): Promise<TaskEvent[]> => {
+    const found = await translated(readTaskEvents(pool, requireTaskId(id)));
+    if (found.length === 0) throw taskNotFound(id);
+    return found;
+  };
+  const get = async (id: string): Promise<TaskState> => {
+    const state = fold(await events(id));
+    if (state === undefined) throw taskNotFound(id);
+    return state;
+  };
+  return {
+    site,
+    signals,
+    submit: async (task, input, call = {}) => {
+      const [submitted] = await submitAll([await submission(task, input, call)], call);
+      if (submitted !== undefined) return submitted;
+      throw new LedgerError('TASKLEDGER_INTERNAL', {
+        expected: 'an answer for the task',
+        found: 'none',
+        remedy: 'Please report this',
+      });
+    },
+    submitMany: async (task, items, call = {}) => {
+      const tasks: Submission[] = [];
+      for (const { input, ...own } of items) tasks.push(await submission(task, input, { ...call, ...own }));
+      return submitAll(tasks, call);
+    },
+    get,
+    history: events,
+    list: (filter) => translated(listTasks(pool, filter)),
+    abort: (id, { reason } = {}) => translated(requestAbort(pool, requireTaskId(id), reason)),
+    retry: (id, { reason } = {}) => translated(requestRetry(pool, requireTaskId(id), reason)),
+    reschedule: (id, change) => translated(requestReschedule(pool, requireTaskId(id), change)),
+    resolve: (id, resolution) => translated(resolveTask(pool, requireTaskId(id), resolution)),
+    sweep: () => translated(new Sweeper({ db: pool, clock: systemClock, signals }).runOnce()),
+    result: (id, { timeoutMs = 60_000 } = {}) => waitForResult(id, get, { timeoutMs, clock: systemClock }),
+    runner: (runnerOptions) =>
+      new Runner(runnerOptions, {
+        connectionString: requireConnectionString(connectionString),
+        clock: systemClock,
+        random: Math.random,
+        signals,
+      }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Checks the input by its schema and joins what the definition says with what the call says; the call wins. */
+async function submission<Input>(task: TaskRef<Input>, input: Input, call: SubmitCall): Promise<Submission> {
+  const { tx: _tx, realm: _realm, context: _context, ...own } = call;
+  if (typeof task === 'string') return { ...own, name: task, inputJson: encodePayload(input, `the input of ${task}`) };
+  const { name, queue, priority, retry, timeoutMs } = task;
+  const checked = await checkedBySchema(task.input, input, `the input of ${name}`);
+  return {
+    ...(queue === undefined ? {} : { queue }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(task.protected ? { protected: true } : {}),
+    ...own,
+    name,
+    inputJson: encodePayload(checked, `the input of ${name}`),
+  };
+}
+
+async function translated<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw translateSqlError(error);
+  }
+}

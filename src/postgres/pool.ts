@@ -1,0 +1,31 @@
+import pg from 'pg';
+import { requireConnectionString } from './connection-string.ts';
+
+export interface PoolOptions {
+  readonly connectionString: string;
+  /** Connections at most; default 10. They are opened when needed. */
+  readonly max?: number | undefined;
+  /** What `pg_stat_activity` shows; default `taskledger`. */
+  readonly applicationName?: string | undefined;
+}
+
+/** How long a connection may take to come about, waiting for a free one of the pool included. */
+const connectTimeoutMs = 10_000;
+
+/**
+ * A pool of connections to one database. Nothing connects before the first query, and pg's global type parsers are left
+ * alone: an application may share this copy of pg.
+ * @throws LedgerError TASKLEDGER_INVALID_URL
+ */
+export function createPool({ connectionString, max = 10, applicationName = 'taskledger' }: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: requireConnectionString(connectionString),
+    max,
+    application_name: applicationName,
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+  });
+  // The pool drops an idle connection that dies and opens another when needed; unheard, this event would end the process.
+  pool.on('error', () => undefined);
+  return pool;
+}

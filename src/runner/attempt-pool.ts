@@ -1,0 +1,139 @@
+import type { Clock } from '../clock.ts';
+import type { Lease } from '../ledger/claim.ts';
+import type { Handler } from '../ledger/define-task.ts';
+import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
+import type { Outcome } from '../ledger/settle.ts';
+import type { Signals } from '../signals.ts';
+import { Attempt, type StopReason } from './attempt.ts';
+import { LeaseQueue } from './lease-queue.ts';
+import { ProgressReports } from './progress-reports.ts';
+
+interface AttemptPoolOptions {
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly concurrency: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signals: Signals;
+  readonly sendProgress: (claimId: string, taskId: string, progress: Progress) => Promise<ProgressAnswer>;
+  /** Every lease that was added ends in exactly one outcome, or in `lose`. */
+  readonly onOutcome: (outcome: Outcome) => void;
+  /** An attempt that took a turn of the event loop has ended. */
+  readonly onPlaceFree: () => void;
+}
+
+/** Leases in hand: a few running, the others waiting for a place. Turns each into one outcome. */
+export class AttemptPool {
+  readonly #options: AttemptPoolOptions;
+  readonly #waiting = new LeaseQueue();
+  readonly #running = new Set<Attempt>();
+  readonly #progress: ProgressReports;
+
+  constructor(options: AttemptPoolOptions) {
+    this.#options = options;
+    this.#progress = new ProgressReports({
+      clock: options.clock,
+      signals: options.signals,
+      send: (attempt, progress) =>
+        this.#running.has(attempt)
+          ? options.sendProgress(attempt.claimId, attempt.taskId, progress)
+          : Promise.resolve('noted'),
+    });
+  }
+
+  /** Leases that have no outcome yet. */
+  get inHand(): number {
+    return this.#waiting.size + this.#running.size;
+  }
+
+  add(leases: readonly Lease[]): void {
+    this.#waiting.push(leases);
+  }
+
+  /** Starts attempts while there are places and leases. */
+  fill(): void {
+    while (this.#running.size < this.#options.concurrency) {
+      const lease = this.#waiting.take();
+      if (lease === undefined) return;
+      this.#start(lease);
+    }
+  }
+
+  /** Gives back, unbegun, whatever waits. */
+  releaseWaiting(reason: string): void {
+    for (const lease of this.#waiting.takeWhere(() => true)) {
+      this.#options.onOutcome(this.#attempt(lease).released(reason));
+    }
+  }
+
+  /** Gives back what still runs; its late result is dropped here. Returns how many attempts that were. */
+  abandon(reason: string): number {
+    const left = [...this.#running];
+    this.#running.clear();
+    for (const attempt of left) this.#options.onOutcome(attempt.released(reason));
+    return left.length;
+  }
+
+  /** Aborts the signals of all running attempts. */
+  stopAll(reason: StopReason): void {
+    for (const attempt of this.#running) attempt.stop(reason);
+  }
+
+  /** Somebody asked for this task to be aborted: tells it to stop, or ends it here if it has not begun. */
+  abort(taskId: string): void {
+    for (const attempt of this.#running) if (attempt.taskId === taskId) attempt.stop('abort');
+    for (const lease of this.#waiting.takeWhere((waiting) => waiting.taskId === taskId)) {
+      this.#options.onOutcome(this.#attempt(lease).aborted());
+    }
+  }
+
+  /**
+   * The claim is lost: its attempts are told to stop, and what has not begun never begins here. Returns the affected
+   * counts; running ones still end in an outcome, which the ledger then refuses and keeps as evidence.
+   */
+  lose(claimId: string): { readonly running: number; readonly waiting: number } {
+    const running = [...this.#running].filter((attempt) => attempt.claimId === claimId);
+    for (const attempt of running) attempt.stop('lease lost');
+    const waiting = this.#waiting.takeWhere((lease) => lease.claimId === claimId);
+    return { running: running.length, waiting: waiting.length };
+  }
+
+  #attempt(lease: Lease): Attempt {
+    return new Attempt(lease, this.#options.clock, (attempt, progress) => this.#progress.report(attempt, progress));
+  }
+
+  #start(lease: Lease): void {
+    const { clock, signals, handlers, random } = this.#options;
+    const attempt = this.#attempt(lease);
+    if (signals.active) {
+      const waitedMs = Math.max(0, clock.now() - Date.parse(lease.runAt));
+      signals.emit('attempt.started', { taskId: lease.taskId, name: attempt.name, attempt: attempt.attempt, waitedMs });
+    }
+    const handler = handlers.get(attempt.name);
+    if (handler === undefined) {
+      this.#finish(attempt, attempt.released(`this runner has no handler for ${attempt.name}`));
+      return;
+    }
+    this.#running.add(attempt);
+    const outcome = attempt.run(handler, random);
+    if (!(outcome instanceof Promise)) {
+      this.#running.delete(attempt);
+      this.#finish(attempt, outcome);
+      return;
+    }
+    void outcome.then((ended) => {
+      // Not there any more when it was abandoned: its outcome has been decided.
+      if (this.#running.delete(attempt)) this.#finish(attempt, ended);
+      this.#options.onPlaceFree();
+    });
+  }
+
+  #finish(attempt: Attempt, outcome: Outcome): void {
+    const { signals, onOutcome } = this.#options;
+    this.#progress.forget(attempt);
+    onOutcome(outcome);
+    if (!signals.active) return;
+    const { taskId, name } = attempt;
+    const kind = outcome.kind === 'retry' ? 'failed' : outcome.kind;
+    signals.emit('attempt.ended', { taskId, name, attempt: attempt.attempt, outcome: kind, durationMs: outcome.ranMs });
+  }
+}

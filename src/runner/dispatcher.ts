@@ -1,0 +1,260 @@
+import type { Clock } from '../clock.ts';
+import type { ClaimRequest, Lease } from '../ledger/claim.ts';
+import type { Handler } from '../ledger/define-task.ts';
+import type { ExchangeAnswer, ExchangeRequest } from '../ledger/exchange.ts';
+import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
+import type { HeldClaim, Outcome } from '../ledger/settle.ts';
+import type { Signals } from '../signals.ts';
+import { AttemptPool } from './attempt-pool.ts';
+import { Batching } from './batching.ts';
+import { ClaimsInHand } from './claims-in-hand.ts';
+import { Lanes } from './lanes.ts';
+import { sharedMonotonicMs } from './lease-keeper.ts';
+
+interface LeaseInHand extends HeldClaim {
+  readonly taskId: string;
+}
+
+export interface DispatcherOptions {
+  readonly runner: string;
+  readonly host: string;
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly queues: readonly string[] | undefined;
+  readonly concurrency: number;
+  readonly maxBatch: number;
+  readonly connections: number;
+  readonly ttlMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signals: Signals;
+  /** One round trip to the ledger. */
+  readonly exchange: (request: ExchangeRequest) => Promise<ExchangeAnswer>;
+  readonly reportProgress: (lease: LeaseInHand, progress: Progress) => Promise<ProgressAnswer>;
+  /** `sentAtMs`: when the claim was asked for, on the process-wide monotonic clock. */
+  readonly onClaim: (claim: HeldClaim, sentAtMs: number) => void;
+  readonly onClaimDone: (claimId: string) => void;
+  /** A claim was answered: with nothing although everything was looked at, or not. */
+  readonly onAnswer: (idle: boolean) => void;
+}
+
+/** Outcomes wait that long for company before a round trip of their own. */
+const lingerMs = 2;
+const retryAfterFailureMs = [100, 300, 1000, 3000];
+
+/**
+ * The claim loop: keeps the attempt pool supplied with leases, and turns finished outcomes and free room into exchanges
+ * with the ledger, a few at a time. Everything is decided in `#pump`, which is called after anything changed and looks at
+ * the state alone.
+ */
+export class Dispatcher {
+  /** The leases in hand: to be told of aborts, lost claims and the end. */
+  readonly attempts: AttemptPool;
+  readonly #options: DispatcherOptions;
+  readonly #lanes: Lanes;
+  readonly #batching: Batching;
+  readonly #claims = new ClaimsInHand();
+  #outcomes: Outcome[] = [];
+  #exchanging = 0;
+  /** Leases asked for by exchanges under way. */
+  #asked = 0;
+  #claiming = false;
+  /** There may be due tasks that nobody has asked for. */
+  #hungry = false;
+  /** Outcomes have waited long enough. */
+  #due = false;
+  #lingering: NodeJS.Timeout | undefined;
+  #nextLook: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #pausedUntilMs = 0;
+  #whenQuiet: (() => void)[] = [];
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#lanes = new Lanes(options.clock);
+    this.#batching = new Batching(options);
+    this.attempts = new AttemptPool({
+      ...options,
+      sendProgress: (claimId, taskId, progress) => this.#sendProgress(claimId, taskId, progress),
+      onOutcome: (outcome) => {
+        this.#outcomes.push(outcome);
+        this.#batching.ran(outcome.ranMs);
+      },
+      onPlaceFree: () => this.#pump(),
+    });
+  }
+
+  /** Begins, or begins again, to claim. */
+  resume(): void {
+    this.#claiming = true;
+    this.look();
+  }
+
+  /** Looks for tasks now: a doorbell rang, or the poll interval is over. */
+  look(): void {
+    this.#hungry = true;
+    this.#pump();
+  }
+
+  /** Stops claiming and gives back what has not begun; what runs goes on. */
+  drain(reason: string): void {
+    this.#claiming = false;
+    this.attempts.releaseWaiting(reason);
+    this.flush();
+  }
+
+  /** Sends every outcome now. */
+  flush(): void {
+    this.#due = true;
+    this.#pump();
+  }
+
+  /** Leases of a claim ended without an outcome. */
+  forget(claimId: string, leases: number): void {
+    for (let i = 0; i < leases; i += 1) this.#countDown(claimId);
+    this.#pump();
+  }
+
+  /** Resolves when nothing is in hand and every outcome has been answered, or `ms` is over; true if all is quiet. */
+  async quiet(ms: number): Promise<boolean> {
+    if (this.#isQuiet()) return true;
+    const over = new AbortController();
+    await Promise.race([
+      new Promise<void>((resolve) => this.#whenQuiet.push(resolve)),
+      this.#options.clock.sleep(ms, over.signal),
+    ]);
+    over.abort();
+    return this.#isQuiet();
+  }
+
+  /** Forgets its timers; nothing is begun afterwards. */
+  close(): void {
+    clearTimeout(this.#lingering);
+    clearTimeout(this.#nextLook);
+    this.#claiming = false;
+  }
+
+  #isQuiet(): boolean {
+    return this.attempts.inHand === 0 && this.#outcomes.length === 0 && this.#exchanging === 0;
+  }
+
+  #pump(): void {
+    this.attempts.fill();
+    while (this.#wantsExchange()) void this.#exchange();
+    if (this.#outcomes.length > 0 && !this.#due) this.#linger();
+    if (this.#isQuiet()) for (const resolve of this.#whenQuiet.splice(0)) resolve();
+  }
+
+  #linger(): void {
+    this.#lingering ??= setTimeout(() => {
+      this.#lingering = undefined;
+      this.flush();
+    }, lingerMs);
+  }
+
+  #wantsExchange(): boolean {
+    const { connections, maxBatch, clock } = this.#options;
+    if (this.#exchanging >= connections || clock.monotonic() < this.#pausedUntilMs) return false;
+    const { length } = this.#outcomes;
+    if (length > 0 && (this.#due || length >= maxBatch || this.attempts.inHand === 0)) return true;
+    return this.#hungry && this.#claiming && this.#room() >= this.#batching.worthAsking();
+  }
+
+  #room(): number {
+    return Math.min(this.#options.maxBatch, this.#batching.target() - this.attempts.inHand - this.#asked);
+  }
+
+  /** One round trip. Whatever goes wrong, its outcomes are kept and sent again. */
+  async #exchange(): Promise<void> {
+    const { clock, maxBatch } = this.#options;
+    const outcomes = this.#outcomes.splice(0, maxBatch);
+    if (this.#outcomes.length === 0) this.#due = false;
+    clearTimeout(this.#lingering);
+    this.#lingering = undefined;
+    const room = this.#claiming ? Math.max(0, this.#room()) : 0;
+    const request = this.#request(outcomes, room);
+    this.#exchanging += 1;
+    this.#asked += room;
+    const sentAtMs = clock.monotonic();
+    try {
+      const answer = await this.#options.exchange(request);
+      this.#failures = 0;
+      this.#learn(request, answer, clock.monotonic() - sentAtMs);
+    } catch (error) {
+      this.#outcomes = [...outcomes, ...this.#outcomes];
+      this.#pause(error);
+    } finally {
+      this.#exchanging -= 1;
+      this.#asked -= room;
+      this.#pump();
+    }
+  }
+
+  #request(outcomes: readonly Outcome[], room: number): ExchangeRequest {
+    const { clock, runner, host, ttlMs, queues, handlers } = this.#options;
+    const held = this.#claims.holding(outcomes);
+    const settle = { held, outcomes, nowMs: clock.monotonic() };
+    const names = [...handlers.keys()];
+    const claim: ClaimRequest = { names, maxTasks: room, runner, host, ttlMs, queues, lanes: this.#lanes.next() };
+    return { ...(outcomes.length > 0 ? { settle } : {}), ...(room > 0 ? { claim } : {}) };
+  }
+
+  #learn({ settle, claim }: ExchangeRequest, answer: ExchangeAnswer, tookMs: number): void {
+    const { runner, signals } = this.#options;
+    if (settle !== undefined) {
+      for (const { claimId } of settle.outcomes) this.#countDown(claimId);
+      const refused = answer.verdicts.filter(({ verdict }) => verdict !== 'already');
+      for (const { taskId, verdict } of refused) signals.emit('attempt.refused', { taskId, reason: verdict });
+      const outcomes = settle.outcomes.length;
+      signals.emit('settle.recorded', { runner, outcomes, refused: refused.length, durationMs: tookMs });
+    }
+    if (claim !== undefined) this.#learnClaim(claim, answer.claim, tookMs);
+  }
+
+  #learnClaim({ maxTasks, lanes }: ClaimRequest, claim: ExchangeAnswer['claim'], tookMs: number): void {
+    const { runner, signals } = this.#options;
+    const leases: readonly Lease[] = claim?.leases ?? [];
+    this.#lanes.learn(lanes, leases, maxTasks, tookMs);
+    this.#hungry = leases.length === maxTasks;
+    // Short of what was asked, and only the known lanes were looked at: look everywhere as soon as that is due.
+    if (!this.#hungry && lanes !== undefined) this.#lookIn(this.#lanes.widerLookInMs());
+    if (claim !== undefined) {
+      this.#claims.add(claim, leases.length);
+      this.#options.onClaim(claim, sharedMonotonicMs() - tookMs);
+      this.attempts.add(leases);
+      if (!this.#claiming) this.drain('shutdown');
+    }
+    signals.emit('claim.granted', { runner, asked: maxTasks, tasks: leases.length, durationMs: tookMs });
+    this.#options.onAnswer(leases.length === 0 && lanes === undefined);
+  }
+
+  #countDown(claimId: string): void {
+    if (this.#claims.countDown(claimId)) this.#options.onClaimDone(claimId);
+  }
+
+  #sendProgress(claimId: string, taskId: string, progress: Progress): Promise<ProgressAnswer> {
+    const secret = this.#claims.secretOf(claimId);
+    if (secret === undefined) return Promise.resolve('lost');
+    return this.#options.reportProgress({ claimId, secret, taskId }, progress);
+  }
+
+  #pause(error: unknown): void {
+    const { clock, signals } = this.#options;
+    const retryInMs = retryAfterFailureMs[Math.min(this.#failures, retryAfterFailureMs.length - 1)] ?? 0;
+    this.#failures += 1;
+    this.#pausedUntilMs = clock.monotonic() + retryInMs;
+    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown';
+    signals.emit('service.failed', { service: 'claim loop', code, retryInMs });
+    this.#due = true;
+    this.#lookIn(retryInMs);
+  }
+
+  #lookIn(ms: number): void {
+    this.#nextLook ??= setTimeout(
+      () => {
+        this.#nextLook = undefined;
+        this.look();
+      },
+      Math.max(1, ms + 1),
+    );
+  }
+}

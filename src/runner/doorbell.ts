@@ -1,0 +1,83 @@
+import type { Clock } from '../clock.ts';
+import { ABORT_CHANNEL } from '../ledger/abort.ts';
+import { DOORBELL_CHANNEL } from '../ledger/arm-doorbell.ts';
+import type { Signals } from '../signals.ts';
+import { listen, type Listener } from '../postgres/listen.ts';
+
+interface DoorbellOptions {
+  readonly connectionString: string;
+  readonly applicationName: string;
+  readonly names: ReadonlySet<string>;
+  readonly clock: Clock;
+  readonly signals: Signals;
+  /** Arms the ledger's doorbells for that long; 0 disarms. */
+  readonly arm: (forMs: number) => Promise<void>;
+  /** A task of one of the names was submitted; also called once after arming, for what came in between. */
+  readonly onRing: () => void;
+  /** Somebody asked for a task to be aborted; it may run elsewhere. */
+  readonly onAbort: (taskId: string) => void;
+}
+
+const armedForMs = 10_000;
+const rearmAfterMs = 5_000;
+const emptyClaimsBeforeArming = 3;
+
+/**
+ * Waits for submissions while the runner has nothing to do. Armed after a few empty claims, it makes submit notify; a
+ * busy runner lets it lapse, so that a loaded site pays for no NOTIFY. Whatever it misses, polling finds.
+ */
+export class Doorbell {
+  readonly #options: DoorbellOptions;
+  #listener: Listener | undefined;
+  #emptyClaims = 0;
+  #armedAtMs = Number.NEGATIVE_INFINITY;
+  #arming = false;
+
+  constructor(options: DoorbellOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { connectionString, applicationName, clock, signals, names, onRing, onAbort } = this.#options;
+    this.#listener = listen({
+      connectionString,
+      applicationName,
+      channels: [DOORBELL_CHANNEL, ABORT_CHANNEL],
+      clock,
+      signals,
+      onNotification: (channel, payload) => {
+        if (channel === ABORT_CHANNEL) onAbort(payload);
+        else if (names.has(payload)) onRing();
+      },
+      // Whatever was notified while nobody listened is gone.
+      onConnected: () => {
+        this.#armedAtMs = Number.NEGATIVE_INFINITY;
+        onRing();
+      },
+    });
+  }
+
+  /** To be told after every claim whether it came back empty. */
+  heard(idle: boolean): void {
+    this.#emptyClaims = idle ? this.#emptyClaims + 1 : 0;
+    const sinceMs = this.#options.clock.monotonic() - this.#armedAtMs;
+    if (this.#emptyClaims < emptyClaimsBeforeArming || sinceMs < rearmAfterMs || this.#arming) return;
+    this.#arming = true;
+    this.#options
+      .arm(armedForMs)
+      .then(() => {
+        const wasSilent = this.#options.clock.monotonic() - this.#armedAtMs > armedForMs;
+        this.#armedAtMs = this.#options.clock.monotonic();
+        if (wasSilent) this.#options.onRing();
+      })
+      .catch(() => undefined) // The claim loop meets the same trouble and reports it; polling goes on.
+      .finally(() => {
+        this.#arming = false;
+      });
+  }
+
+  async stop(): Promise<void> {
+    await this.#listener?.stop();
+    this.#listener = undefined;
+  }
+}

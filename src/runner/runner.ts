@@ -1,0 +1,250 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Clock } from '../clock.ts';
+import { LedgerError } from '../errors.ts';
+import { armDoorbell } from '../ledger/arm-doorbell.ts';
+import type { Handler } from '../ledger/define-task.ts';
+import { exchange } from '../ledger/exchange.ts';
+import { reportProgress } from '../ledger/progress.ts';
+import { Sweeper } from '../ledger/sweeper.ts';
+import { createPool } from '../postgres/pool.ts';
+import type { Signals } from '../signals.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Doorbell } from './doorbell.ts';
+import { LeaseFences } from './lease-fences.ts';
+import { LeaseKeeper, type KeeperNews } from './lease-keeper.ts';
+
+export interface RunnerOptions {
+  readonly handlers: readonly Handler[];
+  /** Attempts that run at the same time. Default 10. */
+  readonly concurrency?: number | undefined;
+  /** Only tasks of these queues. Default: all queues. */
+  readonly queues?: readonly string[] | undefined;
+  /** Shown in the history of every task it ran. Default: host name, process id and a random part. */
+  readonly name?: string | undefined;
+  /** How long a lease lasts without a renewal, milliseconds. Default 15 000. */
+  readonly leaseTtlMs?: number | undefined;
+  /** Connections for claiming and settling. Default 3; two more listen and keep leases. */
+  readonly connections?: number | undefined;
+  /** Most leases taken, or outcomes recorded, by one statement. Default 500. */
+  readonly maxBatch?: number | undefined;
+  /** How often to look without being woken, milliseconds. Default 250. */
+  readonly pollMs?: number | undefined;
+  /** How long `stop` lets running attempts finish, milliseconds. Default 10 000. */
+  readonly drainMs?: number | undefined;
+}
+
+export interface RunnerSurroundings {
+  readonly connectionString: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signals: Signals;
+}
+
+/** After the signal has aborted, an attempt has that long to end before its lease is given back. */
+const graceMs = 1000;
+
+/**
+ * Leases tasks and runs their handlers in this process until stopped. `start` and `stop` may be called in any order and
+ * more than once; `stop` stops claiming, lets running attempts finish for `drainMs`, then aborts their signals, gives
+ * their leases back and resolves.
+ */
+export class Runner {
+  readonly name: string;
+  readonly #options: RunnerOptions;
+  readonly #around: RunnerSurroundings;
+  readonly #handlers: ReadonlyMap<string, Handler>;
+  #parts: RunningParts | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: RunnerOptions, around: RunnerSurroundings) {
+    this.#options = options;
+    this.#around = around;
+    this.#handlers = byName(options.handlers);
+    this.name = options.name ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  }
+
+  /** Begins to claim. Resolves once everything is set up; a database that is away is waited for. */
+  start(): Promise<void> {
+    if (this.#parts !== undefined) return Promise.resolve();
+    const parts = this.#assemble();
+    this.#parts = parts;
+    parts.keeper.start();
+    parts.doorbell.start();
+    parts.sweeper.start();
+    parts.dispatcher.resume();
+    const { concurrency = 10 } = this.#options;
+    this.#around.signals.emit('runner.started', { runner: this.name, names: [...this.#handlers.keys()], concurrency });
+    return Promise.resolve();
+  }
+
+  /** Looks for tasks now instead of at the next poll. */
+  look(): void {
+    this.#parts?.dispatcher.look();
+  }
+
+  /** @param drainMs how long running attempts may take to finish; default as in the options */
+  stop(drainMs?: number): Promise<void> {
+    const parts = this.#parts;
+    if (parts === undefined) return this.#stopping ?? Promise.resolve();
+    this.#parts = undefined;
+    this.#stopping = this.#windDown(parts, drainMs ?? this.#options.drainMs ?? 10_000);
+    return this.#stopping;
+  }
+
+  /** Does not wait any longer for attempts that still run: their signals abort and their leases are given back. */
+  hurry(): void {
+    this.#hurry.abort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  readonly #hurry = new AbortController();
+
+  async #windDown(
+    { dispatcher, doorbell, keeper, sweeper, pool, poll, fence }: RunningParts,
+    drainMs: number,
+  ): Promise<void> {
+    const { signals } = this.#around;
+    clearInterval(poll);
+    await doorbell.stop();
+    signals.emit('runner.draining', { runner: this.name, running: dispatcher.attempts.inHand, deadlineMs: drainMs });
+    dispatcher.drain('shutdown');
+    const hurried = new Promise<boolean>((resolve) => {
+      if (this.#hurry.signal.aborted) resolve(false);
+      this.#hurry.signal.addEventListener('abort', () => resolve(false), { once: true });
+    });
+    let released = 0;
+    if (!(await Promise.race([dispatcher.quiet(drainMs), hurried]))) {
+      dispatcher.attempts.stopAll('shutdown');
+      await dispatcher.quiet(graceMs);
+      released = dispatcher.attempts.abandon('shutdown');
+      dispatcher.flush();
+      await dispatcher.quiet(graceMs);
+    }
+    dispatcher.close();
+    clearInterval(fence);
+    await keeper.stop();
+    await sweeper.stop();
+    await pool.end();
+    signals.emit('runner.stopped', { runner: this.name, released });
+  }
+
+  #assemble(): RunningParts {
+    const { connectionString, clock, random, signals } = this.#around;
+    const {
+      concurrency = 10,
+      connections = 3,
+      maxBatch = 500,
+      leaseTtlMs: ttlMs = 15_000,
+      pollMs = 250,
+      queues,
+    } = this.#options;
+    const application = `taskledger run ${this.name}`.slice(0, 63);
+    const pool = createPool({ connectionString, max: connections, applicationName: application });
+    const fences = new LeaseFences(ttlMs, (claimId) => {
+      const { running, waiting } = dispatcher.attempts.lose(claimId);
+      dispatcher.forget(claimId, waiting);
+      if (running + waiting > 0) signals.emit('claim.lost', { runner: this.name, claimId, tasks: running + waiting });
+    });
+    const keeper = new LeaseKeeper({
+      connectionString,
+      ttlMs,
+      applicationName: `${application} leases`.slice(0, 63),
+      onNews: (news) => this.#onNews(news, fences),
+    });
+    const doorbell = this.#makeDoorbell(pool, application, () => dispatcher);
+    const dispatcher: Dispatcher = new Dispatcher({
+      runner: this.name,
+      host: hostname(),
+      handlers: this.#handlers,
+      queues,
+      concurrency,
+      maxBatch,
+      connections,
+      ttlMs,
+      clock,
+      random,
+      signals,
+      exchange: (request) => exchange(pool, request),
+      reportProgress: (lease, progress) => reportProgress(pool, lease, progress),
+      onClaim: (claim, sentAtMs) => {
+        fences.hold(claim.claimId, sentAtMs);
+        keeper.hold(claim);
+      },
+      onClaimDone: (claimId) => {
+        fences.drop(claimId);
+        keeper.drop(claimId);
+      },
+      onAnswer: (idle) => doorbell.heard(idle),
+    });
+    const poll = setInterval(() => dispatcher.look(), pollMs);
+    const fence = setInterval(() => fences.check(), Math.max(50, ttlMs / 20));
+    const sweeper = new Sweeper({ db: pool, clock, signals });
+    return { pool, sweeper, keeper, doorbell, dispatcher, poll, fence };
+  }
+
+  #makeDoorbell(pool: Pool, application: string, dispatcher: () => Dispatcher): Doorbell {
+    const { connectionString, clock, signals } = this.#around;
+    return new Doorbell({
+      connectionString,
+      applicationName: `${application} doorbell`.slice(0, 63),
+      names: new Set(this.#handlers.keys()),
+      clock,
+      signals,
+      arm: (forMs) => armDoorbell(pool, [...this.#handlers.keys()], forMs),
+      onRing: () => dispatcher().look(),
+      onAbort: (taskId) => {
+        dispatcher().attempts.abort(taskId);
+        dispatcher().look();
+      },
+    });
+  }
+
+  #onNews(news: KeeperNews, fences: LeaseFences): void {
+    const { signals } = this.#around;
+    if (news.kind === 'renewed') {
+      fences.renewed(news.claimIds, news.sentAtMs);
+      signals.emit('claim.renewed', { runner: this.name, claims: news.claimIds.length });
+    } else if (news.kind === 'lost') {
+      for (const claimId of news.claimIds) fences.lose(claimId);
+    } else {
+      signals.emit('connection.lost', { purpose: 'lease keeping', reason: news.reason });
+    }
+  }
+}
+
+type Pool = ReturnType<typeof createPool>;
+
+interface RunningParts {
+  readonly pool: Pool;
+  readonly sweeper: Sweeper;
+  readonly keeper: LeaseKeeper;
+  readonly doorbell: Doorbell;
+  readonly dispatcher: Dispatcher;
+  readonly poll: NodeJS.Timeout;
+  readonly fence: NodeJS.Timeout;
+}
+
+function byName(handlers: readonly Handler[]): ReadonlyMap<string, Handler> {
+  const map = new Map<string, Handler>();
+  for (const handler of handlers) {
+    const { name } = handler.definition;
+    if (map.has(name)) {
+      throw new LedgerError('TASKLEDGER_HANDLERS_INVALID', {
+        expected: 'one handler for each task name',
+        found: `two for ${name}`,
+        remedy: 'Remove one of them, or give it another task name',
+      });
+    }
+    map.set(name, handler);
+  }
+  if (map.size > 0) return map;
+  throw new LedgerError('TASKLEDGER_HANDLERS_INVALID', {
+    expected: 'at least one handler',
+    found: 'none',
+    remedy: 'Pass what definition.handle(…) returns',
+  });
+}
