@@ -16,12 +16,12 @@ declare
   v_owner text;
   v_state text;
 begin
-  select s.name, coalesce(wanted, s.name) into site, realm from taskledger.site s;
+  select s.name, coalesce(wanted, s.name), pg_advisory_xact_lock_shared(hashtextextended('taskledger.realm.' || coalesce(wanted, s.name), 0))
+    into site, realm from taskledger.site s;
   if site is null then
     raise exception using errcode = 'TL009',
       message = 'Expected a database that carries a site name; found none. Run: taskledger migrate.';
   end if;
-  perform pg_advisory_xact_lock_shared(hashtextextended('taskledger.realm.' || enter_realm.realm, 0));
   -- Its own statement, hence a snapshot taken after the lock was granted.
   select r.owner, r.state, r.epoch into v_owner, v_state, epoch from taskledger.realms r where r.realm = enter_realm.realm;
   if v_owner is distinct from site or v_state is distinct from 'open' then

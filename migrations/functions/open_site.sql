@@ -5,7 +5,7 @@
 -- Locks:    the one row of site: a second caller waits for the first one's transaction. The first call makes a partition
 --           of events (ACCESS EXCLUSIVE, while nobody can have written there).
 -- Index:    site_pkey.
--- Measured: 6 ms the first time, 0.1 ms afterwards.
+-- Measured: 5 ms the first time, 0.1 ms afterwards, on top of the round trip.
 create or replace function taskledger.open_site(wanted text default null)
 returns text
 language plpgsql volatile

@@ -33,6 +33,7 @@ declare
   v_settled_claims bigint[] := '{}';
   v_reopened uuid[];
   v_reopened_claims bigint[];
+  v_some_left boolean;
 begin
   if cardinality(task_ids) <> cardinality(claim_ids) or cardinality(task_ids) <> cardinality(outcomes)
     or cardinality(task_ids) <> cardinality(details) or cardinality(task_ids) <> cardinality(ended_ms_ago)
@@ -42,40 +43,48 @@ begin
       message = 'Expected arrays of one length, and outcomes out of completed, failed, retry, released, aborted; found others. Correct the call; nothing was recorded.';
   end if;
   select e.site, e.realm, e.epoch into v_realm from taskledger.enter_realm(settle.realm) e;
-  select array_agg(c.claim_id) into v_live
-    from taskledger.claims c
-   where c.claim_id = any (held)
-     and c.secret_digest = sha256(convert_to(secrets[array_position(held, c.claim_id)], 'UTF8'));
 
-  if cardinality(v_live) > 0 then
-    with closed as (
-      delete from taskledger.open_tasks t
-       using unnest(task_ids, claim_ids, outcomes, details, ended_ms_ago, ran_ms, reports)
-               as o(task_id, claim_id, outcome, detail, ago, ran, report)
-       where t.task_id = any (settle.task_ids) and t.claim_id = any (v_live)
-         and t.task_id = o.task_id and t.claim_id = o.claim_id
-         and (o.outcome in ('completed', 'failed', 'aborted') or t.abort_answers is not null)
-      returning t.task_id, t.claim_id, t.realm, t.version, t.lease_epoch, t.lease_version, t.attempt, t.attempts,
-                -- An attempt that was told to stop and would be tried again ends here instead.
-                case when o.outcome in ('retry', 'released') then 'aborted' else o.outcome end as outcome,
-                o.detail, o.ago, o.ran, o.report, t.abort_answers
-    ), logged as (
-      insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data)
-      select v_realm.site, nextval('taskledger.event_seq'), c.realm, v_realm.epoch, c.task_id, c.version + 1,
-             'task.' || c.outcome, v_now, v_actor, ('{"answers":' || c.abort_answers::text || '}')::json,
-             ('{"lease":[' || c.lease_epoch || ',' || c.lease_version || '],"attempt":' || c.attempt
-               || case c.outcome
-                    when 'completed' then coalesce(',"output":' || c.detail::text, '')
-                    when 'failed' then ',"attempts":' || c.attempts || ',"error":' || coalesce(c.detail, '{}')::text
-                    else coalesce(',"reason":' || (c.detail -> 'reason')::text, '')
-                  end
-               || ',"started_at":' || left(to_json(v_utc - (c.ago + c.ran) * interval '1 millisecond')::text, -1)
-               || 'Z","finished_at":' || left(to_json(v_utc - c.ago * interval '1 millisecond')::text, -1) || 'Z"'
-               || coalesce(taskledger.attempt_report(c.report), '') || '}')::json
-        from closed c
-    )
-    select coalesce(array_agg(c.task_id), '{}'), coalesce(array_agg(c.claim_id), '{}') into v_settled, v_settled_claims from closed c;
-  end if;
+  with live as materialized (
+    select c.claim_id
+      from taskledger.claims c
+     where c.claim_id = any (held)
+       and c.secret_digest = sha256(convert_to(secrets[array_position(held, c.claim_id)], 'UTF8'))
+  ), closed as (
+    delete from taskledger.open_tasks t
+     using unnest(task_ids, claim_ids, outcomes, details, ended_ms_ago, ran_ms, reports)
+             as o(task_id, claim_id, outcome, detail, ago, ran, report)
+     where t.task_id = any (settle.task_ids) and t.claim_id = any (array(select claim_id from live))
+       and t.task_id = o.task_id and t.claim_id = o.claim_id
+       and (o.outcome in ('completed', 'failed', 'aborted') or t.abort_answers is not null)
+    returning t.task_id, t.claim_id, t.realm, t.version, t.lease_epoch, t.lease_version, t.attempt, t.attempts,
+              -- An attempt that was told to stop and would be tried again ends here instead.
+              case when o.outcome in ('retry', 'released') then 'aborted' else o.outcome end as outcome,
+              o.detail, o.ago, o.ran, o.report, t.abort_answers
+  ), logged as (
+    insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data)
+    select v_realm.site, nextval('taskledger.event_seq'), c.realm, v_realm.epoch, c.task_id, c.version + 1,
+           'task.' || c.outcome, v_now, v_actor, ('{"answers":' || c.abort_answers::text || '}')::json,
+           ('{"lease":[' || c.lease_epoch || ',' || c.lease_version || '],"attempt":' || c.attempt
+             || case c.outcome
+                  when 'completed' then coalesce(',"output":' || c.detail::text, '')
+                  when 'failed' then ',"attempts":' || c.attempts || ',"error":' || coalesce(c.detail, '{}')::text
+                  else coalesce(',"reason":' || (c.detail -> 'reason')::text, '')
+                end
+             || ',"started_at":' || left(to_json(v_utc - (c.ago + c.ran) * interval '1 millisecond')::text, -1)
+             || 'Z","finished_at":' || left(to_json(v_utc - c.ago * interval '1 millisecond')::text, -1) || 'Z"'
+             || case when c.report is null then '' else taskledger.attempt_report(c.report) end || '}')::json
+      from closed c
+  ), counted as (
+    select c.claim_id, count(*)::int as n from closed c group by c.claim_id
+  ), ended as (
+    delete from taskledger.claims c using counted s
+     where c.claim_id = any (held) and c.claim_id = s.claim_id and c.open = s.n
+    returning c.claim_id
+  )
+  select coalesce(array_agg(c.task_id), '{}'), coalesce(array_agg(c.claim_id), '{}'),
+         (select array_agg(claim_id) from live), (select count(*) from counted) > (select count(*) from ended)
+    into v_settled, v_settled_claims, v_live, v_some_left
+    from closed c;
 
   if outcomes && array['retry', 'released'] then
     with reopened as (
@@ -103,18 +112,21 @@ begin
                     else ',"attempt":' || r.attempt + 1 || coalesce(',"reason":' || (r.detail -> 'reason')::text, '')
                       || ',"run_at":' || left(to_json(r.run_at at time zone 'UTC')::text, -1) || 'Z"'
                   end
-               || coalesce(taskledger.attempt_report(r.report), '') || '}')::json
+               || case when r.report is null then '' else taskledger.attempt_report(r.report) end || '}')::json
         from reopened r
     )
     select array_agg(r.task_id), array_agg(r.claim_id) into v_reopened, v_reopened_claims from reopened r;
     v_settled := v_settled || v_reopened;
     v_settled_claims := v_settled_claims || v_reopened_claims;
+    v_some_left := true;
   end if;
 
-  update taskledger.claims c set open = c.open - s.n
-    from (select x.claim_id, count(*)::int as n from unnest(v_settled_claims) x(claim_id) group by x.claim_id) s
-   where c.claim_id = any (v_live) and c.claim_id = s.claim_id;
-  delete from taskledger.claims c where c.claim_id = any (v_live) and c.open = 0;
+  if v_some_left then
+    update taskledger.claims c set open = c.open - s.n
+      from (select x.claim_id, count(*)::int as n from unnest(v_settled_claims) x(claim_id) group by x.claim_id) s
+     where c.claim_id = any (v_live) and c.claim_id = s.claim_id;
+    delete from taskledger.claims c where c.claim_id = any (v_live) and c.open = 0;
+  end if;
 
   if cardinality(v_settled) < cardinality(task_ids) then
     return query select * from taskledger.settle_rest(held, secrets, settle.task_ids, settle.claim_ids, outcomes, details, v_settled, v_settled_claims);

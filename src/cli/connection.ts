@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { LedgerError } from '../errors.ts';
 import { openLedger, type Ledger } from '../open-ledger.ts';
 import { findDevUrl } from './dev-place.ts';
-import { readInput } from './read-input.ts';
+import { readGivenFile, readInput } from './read-input.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command that talks to a database takes. */
@@ -56,18 +55,7 @@ export async function withLedger(
 
 async function givenUrl(given: string, terminal: Terminal): Promise<string> {
   if (given === '-') return (await readInput(process.stdin, 'the database URL on stdin')).trim();
-  if (given.startsWith('@')) {
-    const file = given.slice(1);
-    const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-      throw new LedgerError('TASKLEDGER_INVALID_OPTION', {
-        expected: `a file ${JSON.stringify(file)} that holds the database URL`,
-        found: cause.code ?? 'an error on reading it',
-        remedy: 'Name a file that this user may read',
-        cause,
-      });
-    });
-    return text.trim();
-  }
+  if (given.startsWith('@')) return (await readGivenFile(given.slice(1), 'the database URL')).trim();
   if (holdsPassword(given)) {
     terminal.warn(
       'other users of this machine can see the password in --url; use TASKLEDGER_DATABASE_URL, --url @FILE or --url -',

@@ -30,7 +30,11 @@ export function addDev(program: Command): void {
     .description('a ledger of your own: PostgreSQL, migrated, with a runner if handlers are given; until told to stop')
     .option('--handlers <module...>', 'JavaScript modules whose exported handlers are run (not watched for changes)')
     .option('--data <dir>', `where its data are kept (default: ${DEFAULT_DEV_DIR}/ in the current directory)`)
-    .option('--port <n>', 'port on 127.0.0.1 (default: the one it had last time, else any)', integer('--port', 1, 65_535))
+    .option(
+      '--port <n>',
+      'port on 127.0.0.1 (default: the one it had last time, else any)',
+      integer('--port', 1, 65_535),
+    )
     .option('--json', 'print one JSON object on stdout once it is ready')
     .addHelpText(
       'after',
@@ -43,7 +47,7 @@ this user can read; --url and TASKLEDGER_DATABASE_URL go first. With --data, oth
 
 async function dev(options: DevOptions): Promise<void> {
   const terminal = openTerminal(options.json ?? false);
-  using wish = stopSignals(systemClock.monotonic);
+  using wish = stopSignals(systemClock);
   const handlers = options.handlers === undefined ? undefined : await loadHandlers(options.handlers, process.cwd());
   const dataDir = options.data ?? (await defaultPlace(terminal));
   const signals = createSignals();
@@ -74,7 +78,11 @@ interface Surroundings {
 }
 
 /** Runs what a site needs until told to stop. */
-async function serve(server: EmbeddedPostgres, handlers: readonly Handler[] | undefined, around: Surroundings): Promise<void> {
+async function serve(
+  server: EmbeddedPostgres,
+  handlers: readonly Handler[] | undefined,
+  around: Surroundings,
+): Promise<void> {
   const { wish, signals, terminal } = around;
   const ledger = await openLedger({ connectionString: server.url, signals, maxConnections: 1 });
   try {

@@ -15,6 +15,7 @@ export function historyLines(events: readonly TaskEvent[], { colors }: Terminal)
 
 function colored(event: TaskEvent, colors: Terminal['colors']): string {
   const sentence = tellEvent(event);
+  // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- most events need no colour
   switch (event.type) {
     case 'task.completed':
       return colors.green(sentence);

@@ -40,7 +40,7 @@ export function addList(program: Command): void {
     .option(
       '--since <time>',
       'submitted at or after: a time, or 2h for two hours ago',
-      momentOption('--since', systemClock.now, true),
+      momentOption('--since', systemClock, true),
     )
     .option('--limit <n>', 'at most that many', integer('--limit', 1, limitMax), 100)
     .action(async (options: ListOptions) => {

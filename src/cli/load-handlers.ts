@@ -79,9 +79,7 @@ function handlersIn(exported: unknown): Handler[] {
   if (isHandler(exported)) return [exported];
   if (Array.isArray(exported)) return exported.flatMap(handlersIn);
   if (typeof exported !== 'object' || exported === null) return [];
-  return Object.values(exported)
-    .flatMap((each) => (Array.isArray(each) ? each : [each]))
-    .filter(isHandler);
+  return (Object.values(exported) as unknown[]).flat().filter(isHandler);
 }
 
 function invalid(expected: string, found: string, remedy: string, cause?: unknown): LedgerError {

@@ -80,6 +80,11 @@ const textLines: DestinationStream = {
 
 export function textLine(line: string): string {
   const { level, time, pid: _pid, msg, ...data } = JSON.parse(line) as Record<string, unknown>;
-  const facts = Object.entries(data).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const facts = Object.entries(data).map(([key, value]) => `${key}=${factText(value)}`);
   return printable(`${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${[String(msg), ...facts].join(' ')}`);
+}
+
+function factText(value: unknown): string {
+  if (Array.isArray(value) && value.length > 4) return `(${value.length})`;
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -32,3 +32,5 @@ try {
   // Help and version are printed by then, and are what was asked for.
   if (!(error instanceof CommanderError && error.exitCode === 0)) report(error);
 }
+// A handlers module may hold connections open for as long as the process lives. What was written is flushed first.
+process.stdout.write('', () => process.exit());

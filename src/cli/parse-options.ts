@@ -1,9 +1,10 @@
+import type { Clock } from '../clock.ts';
 import { LedgerError } from '../errors.ts';
 import { durationMs } from '../ledger/duration.ts';
 
-/**
- * Readers of option values, for commander. They throw LedgerErrors that name the option.
- */
+/* Readers of option values, for commander: they throw LedgerErrors that name the option. */
+
+/** A whole number. */
 export function integer(option: string, min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -19,13 +20,11 @@ export function duration(option: string): (text: string) => number {
 
 const moment = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d))?$/;
 
-/**
- * A moment: ISO 8601 with its offset, a day (its start in UTC), or a duration from now (`ago`: before now).
- * @param now milliseconds since the Unix epoch
- */
-export function momentOption(option: string, now: () => number, ago = false): (text: string) => Date {
+/** A moment: ISO 8601 with its offset, a day (its start in UTC), or a duration from now (`ago`: before now). */
+export function momentOption(option: string, clock: Clock, ago = false): (text: string) => Date {
   return (text) => {
-    if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text)) return new Date(now() + (ago ? -1 : 1) * durationMs(text, option));
+    if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text))
+      return new Date(clock.now() + (ago ? -1 : 1) * durationMs(text, option));
     const at = moment.test(text) ? new Date(text) : undefined;
     if (at !== undefined && !Number.isNaN(at.getTime())) return at;
     const example = ago ? '2h for two hours ago' : '2h for in two hours';

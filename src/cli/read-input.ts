@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { LedgerError } from '../errors.ts';
 import { MAX_PAYLOAD_BYTES } from '../events/limits.ts';
@@ -21,6 +22,36 @@ export async function readInput(stream: Readable, what: string): Promise<string>
     chunks.push(chunk);
   }
   return decoded(Buffer.concat(chunks), what);
+}
+
+/**
+ * The text of a file.
+ * @param holds what it should hold: `the input`
+ * @throws LedgerError TASKLEDGER_INVALID_OPTION, TASKLEDGER_LIMIT_EXCEEDED, TASKLEDGER_INVALID_INPUT
+ */
+export async function readGivenFile(file: string, holds: string): Promise<string> {
+  return await readInput(await openGivenFile(file, holds), `${holds} in ${JSON.stringify(file)}`);
+}
+
+/** @throws LedgerError TASKLEDGER_INVALID_OPTION when there is no such file, or not for this user */
+export async function openGivenFile(file: string, holds: string): Promise<Readable> {
+  try {
+    const handle = await open(file);
+    if (!(await handle.stat()).isDirectory()) return handle.createReadStream();
+    await handle.close();
+  } catch (cause) {
+    throw unreadable(file, holds, cause instanceof Error && 'code' in cause ? String(cause.code) : 'an error', cause);
+  }
+  throw unreadable(file, holds, 'a directory');
+}
+
+function unreadable(file: string, holds: string, found: string, cause?: unknown): LedgerError {
+  return new LedgerError('TASKLEDGER_INVALID_OPTION', {
+    expected: `a file ${JSON.stringify(file)} that holds ${holds}`,
+    found,
+    remedy: 'Name a file that this user may read',
+    cause,
+  });
 }
 
 /** One line of a file, counted from 1. */

@@ -35,7 +35,8 @@ export function errorText(error: LedgerError, json: boolean): string {
 }
 
 function stackLines(error: LedgerError): string[] {
-  return String(error.details?.['stack'] ?? '')
+  const stack = error.details?.['stack'];
+  return (typeof stack === 'string' ? stack : '')
     .split('\n')
     .slice(1, 12)
     .map((line) => line.trim());

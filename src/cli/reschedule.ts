@@ -13,7 +13,11 @@ interface RescheduleOptions extends RequestOptions {
 export function addReschedule(program: Command): void {
   requesting(program.command('reschedule'))
     .description('let pending tasks start at another time, or with another priority')
-    .option('--start-after <time>', 'not before: a time, or 2h for in two hours', momentOption('--start-after', systemClock.now))
+    .option(
+      '--start-after <time>',
+      'not before: a time, or 2h for in two hours',
+      momentOption('--start-after', systemClock),
+    )
     .option('--priority <n>', 'larger first, -100 to 100', integer('--priority', MIN_PRIORITY, MAX_PRIORITY))
     .action(async (ids: string[], options: RescheduleOptions) => {
       const { startAfter, priority, reason } = options;

@@ -17,7 +17,11 @@ export function addResolve(program: Command): void {
   connecting(program.command('resolve'))
     .description('end the doubt about a protected task, once you know what really happened')
     .argument('<id>', 'task id')
-    .requiredOption('--outcome <outcome>', 'completed (it was done), failed (it was not) or rerun', oneOf('--outcome', outcomes))
+    .requiredOption(
+      '--outcome <outcome>',
+      'completed (it was done), failed (it was not) or rerun',
+      oneOf('--outcome', outcomes),
+    )
     .requiredOption('--reason <reason>', 'how you know; it is recorded')
     .option('--output <json>', 'with completed: what it would have returned')
     .action(async (id: string, { outcome, reason, output, ...options }: ResolveOptions) => {

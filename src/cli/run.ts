@@ -23,14 +23,18 @@ export function addRun(program: Command): void {
     .requiredOption('--handlers <module...>', 'JavaScript modules whose exported handlers are run')
     .option('--concurrency <n>', 'attempts at the same time (default: 10)', integer('--concurrency', 1, 10_000))
     .option('--queues <queue...>', 'only tasks of these queues (default: all)')
-    .option('--drain <duration>', 'how long running attempts may take to finish when told to stop (default: 10s)', duration('--drain'))
+    .option(
+      '--drain <duration>',
+      'how long running attempts may take to finish when told to stop (default: 10s)',
+      duration('--drain'),
+    )
     .option('--ttl <duration>', 'how long a lease lasts without a renewal (default: 15s)', duration('--ttl'))
     .action(run);
 }
 
 async function run({ handlers: modules, concurrency, queues, drain, ttl, ...options }: RunOptions): Promise<void> {
   const terminal = openTerminal(options.json ?? false);
-  using wish = stopSignals(systemClock.monotonic);
+  using wish = stopSignals(systemClock);
   const connectionString = await connectionUrl(options.url, terminal);
   const handlers = await loadHandlers(modules, process.cwd());
   const signals = createSignals();

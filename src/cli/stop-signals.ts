@@ -1,3 +1,5 @@
+import type { Clock } from '../clock.ts';
+
 /** A terminal signals the whole process group, and npm and npx pass it on too: within this time that is one wish. */
 const echoMs = 250;
 
@@ -9,16 +11,16 @@ export interface StopWish extends Disposable {
 }
 
 /** Listens for the wish to stop until disposed of. From the third signal on, the process ends as it would have anyway. */
-export function stopSignals(now: () => number): StopWish {
+export function stopSignals(clock: Clock): StopWish {
   const hurry = new AbortController();
   let stop: (signal: NodeJS.Signals) => void = () => undefined;
   const first = new Promise<NodeJS.Signals>((resolve) => (stop = resolve));
   let firstAtMs: number | undefined;
   const heard = (signal: NodeJS.Signals): void => {
     if (firstAtMs === undefined) {
-      firstAtMs = now();
+      firstAtMs = clock.monotonic();
       stop(signal);
-    } else if (now() - firstAtMs >= echoMs) {
+    } else if (clock.monotonic() - firstAtMs >= echoMs) {
       hurry.abort();
       dispose();
     }

@@ -1,15 +1,14 @@
-import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { LedgerError } from '../errors.ts';
 import { decodePayload, encodePayload } from '../events/payload.ts';
 import type { Submitted } from '../ledger/submit.ts';
-import { openLedger, type Ledger, type SubmitCall } from '../open-ledger.ts';
+import { openLedger, type SubmitCall } from '../open-ledger.ts';
 import { createPool } from '../postgres/pool.ts';
 import { translateSqlError } from '../postgres/sql-error.ts';
 import { submittedJson } from './as-json.ts';
 import { connectionUrl } from './connection.ts';
 import { jsonLine } from './printable.ts';
-import { linesOf, type Line } from './read-input.ts';
+import { linesOf, openGivenFile, type Line } from './read-input.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Tasks per statement: large enough to be quick, small enough to stream. */
@@ -27,14 +26,15 @@ interface SubmitLinesOptions {
  */
 export async function submitLines(name: string, file: string, options: SubmitLinesOptions): Promise<void> {
   const { call, url, terminal } = options;
-  const stream = file === '-' ? process.stdin : await openFile(file);
+  const stream = file === '-' ? process.stdin : await openGivenFile(file, 'one input per line');
   const pool = createPool({ connectionString: await connectionUrl(url, terminal), max: 2 });
   try {
     const ledger = await openLedger({ pool });
     const client = await pool.connect().catch(rethrowTranslated);
     try {
       await client.query('begin');
-      const total = await submitStream(ledger, name, stream, { ...call, tx: client }, terminal.json);
+      const total = new LineBatches((items) => ledger.submitMany(name, items, { ...call, tx: client }), terminal.json);
+      await total.submit(stream);
       await client.query('commit').catch((error: unknown) => {
         throw translateSqlError(error, { writing: true });
       });
@@ -51,40 +51,45 @@ export async function submitLines(name: string, file: string, options: SubmitLin
   }
 }
 
-interface Total {
-  readonly tasks: number;
+/** Sends lines as they come, a batch at a time. */
+class LineBatches {
+  tasks = 0;
   /** With `--json`: one object for each task. They count only after the commit, so they are kept until then. */
-  readonly answers: readonly string[];
-}
+  readonly answers: string[] = [];
+  readonly #submitMany: (items: readonly { input: unknown }[]) => Promise<readonly Submitted[]>;
+  readonly #keepAnswers: boolean;
+  #batch: { input: unknown }[] = [];
+  #firstLine = 1;
+  #lastLine = 0;
 
-async function submitStream(
-  ledger: Ledger,
-  name: string,
-  stream: Readable,
-  call: SubmitCall,
-  json: boolean,
-): Promise<Total> {
-  const answers: string[] = [];
-  let tasks = 0;
-  let batch: { input: unknown }[] = [];
-  let firstLine = 1;
-  const flush = async (lastLine: number): Promise<void> => {
-    const submitted = await ledger
-      .submitMany(name, batch, call)
-      .catch((error: unknown) => Promise.reject(inLines(error, firstLine, lastLine)));
-    if (json) answers.push(...submitted.map((task: Submitted) => jsonLine(submittedJson(task))));
-    tasks += batch.length;
-    batch = [];
-    firstLine = lastLine + 1;
-  };
-  let last = 0;
-  for await (const line of linesOf(stream)) {
-    batch.push({ input: inputOf(line) });
-    last = line.number;
-    if (batch.length === batchSize) await flush(last);
+  constructor(
+    submitMany: (items: readonly { input: unknown }[]) => Promise<readonly Submitted[]>,
+    keepAnswers: boolean,
+  ) {
+    this.#submitMany = submitMany;
+    this.#keepAnswers = keepAnswers;
   }
-  if (batch.length > 0) await flush(last);
-  return { tasks, answers };
+
+  async submit(stream: Readable): Promise<void> {
+    for await (const line of linesOf(stream)) {
+      this.#batch.push({ input: inputOf(line) });
+      this.#lastLine = line.number;
+      if (this.#batch.length === batchSize) await this.#flush();
+    }
+    if (this.#batch.length > 0) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      const submitted = await this.#submitMany(this.#batch);
+      if (this.#keepAnswers) for (const task of submitted) this.answers.push(jsonLine(submittedJson(task)));
+    } catch (error) {
+      throw inLines(error, this.#firstLine, this.#lastLine);
+    }
+    this.tasks += this.#batch.length;
+    this.#batch = [];
+    this.#firstLine = this.#lastLine + 1;
+  }
 }
 
 /** Checks the line here, where its number is known, instead of leaving it to the batch. */
@@ -106,24 +111,6 @@ function inLines(error: unknown, first: number, last: number): unknown {
     cause,
     ...(details === undefined ? {} : { details }),
   });
-}
-
-async function openFile(file: string): Promise<Readable> {
-  const stream = createReadStream(file);
-  await new Promise<void>((resolve, reject) => {
-    stream.once('open', () => resolve());
-    stream.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(
-        new LedgerError('TASKLEDGER_INVALID_OPTION', {
-          expected: `a file ${JSON.stringify(file)} with one input per line`,
-          found: cause.code ?? 'an error on reading it',
-          remedy: 'Name a file that this user may read',
-          cause,
-        }),
-      ),
-    );
-  });
-  return stream;
 }
 
 function rethrowTranslated(error: unknown): never {

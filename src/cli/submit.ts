@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { LedgerError } from '../errors.ts';
@@ -9,7 +8,7 @@ import type { SubmitCall } from '../open-ledger.ts';
 import { submittedJson } from './as-json.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
 import { duration, integer, momentOption } from './parse-options.ts';
-import { readInput } from './read-input.ts';
+import { readGivenFile, readInput } from './read-input.ts';
 import { submitLines } from './submit-lines.ts';
 import { openTerminal } from './terminal.ts';
 
@@ -30,7 +29,7 @@ interface SubmitCommandOptions extends ConnectionOptions {
 }
 
 export function addSubmit(program: Command): void {
-  const moment = (option: string) => momentOption(option, systemClock.now);
+  const moment = (option: string) => momentOption(option, systemClock);
   connecting(program.command('submit'))
     .description('record one task, or one for each line of a file: all of them or none')
     .argument('<name>', 'task name, dotted words such as payouts.settle')
@@ -66,7 +65,7 @@ async function submit(name: string, options: SubmitCommandOptions): Promise<void
     await submitLines(name, options.inputs, { call, url: options.url, terminal });
     return;
   }
-  const input = decodePayload(await inputText(options.input ?? 'null'), `the input of ${name.slice(0, 60)}`);
+  const input = decodePayload(await inputText(options.input), `the input of ${name.slice(0, 60)}`);
   await withLedger(options, terminal, async (ledger) => {
     const task = await ledger.submit(name, input, call);
     if (terminal.json) terminal.object(submittedJson(task));
@@ -92,23 +91,17 @@ function callOf(options: SubmitCommandOptions): SubmitCall {
   };
 }
 
-async function inputText(given: string): Promise<string> {
+async function inputText(given = 'null'): Promise<string> {
   if (given === '-') return await readInput(process.stdin, 'the input on stdin');
-  if (!given.startsWith('@')) return given;
-  const file = given.slice(1);
-  return await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new LedgerError('TASKLEDGER_INVALID_OPTION', {
-      expected: `a file ${JSON.stringify(file)} that holds the input`,
-      found: cause.code ?? 'an error on reading it',
-      remedy: 'Name a file that this user may read',
-      cause,
-    });
-  });
+  return given.startsWith('@') ? await readGivenFile(given.slice(1), 'the input') : given;
 }
 
 function requireOneSource({ input, inputs, key, url }: SubmitCommandOptions): void {
   const usage = (found: string, remedy: string): LedgerError =>
     new LedgerError('TASKLEDGER_USAGE', { expected: 'one input, or one file of inputs', found, remedy });
+  if (input === undefined && inputs === undefined) {
+    throw usage('neither', 'Pass --input; a task without input has --input null');
+  }
   if (input !== undefined && inputs !== undefined) throw usage('--input and --inputs', 'Leave one of them out');
   if (inputs !== undefined && key !== undefined) {
     throw usage('one --key for many tasks', 'Leave --key out, or submit them one by one');

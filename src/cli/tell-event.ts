@@ -55,7 +55,7 @@ export function clockTime(moment: string): string {
 export function durationText(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const seconds = ms / 1000;
-  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 59.95) return `${seconds.toFixed(1).replace(/\.0$/, '')} s`;
   const minutes = Math.floor(Math.round(seconds) / 60);
   if (minutes < 60) return `${minutes} min ${Math.round(seconds) % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
@@ -105,7 +105,7 @@ function submitted(event: EventOf<'task.submitted'>): string {
 
 function leased({ data }: EventOf<'task.leased'>): string {
   const plugin = data.plugin === undefined ? '' : ` with ${shown(data.plugin)}`;
-  return `Attempt ${data.attempt} leased to runner ${shown(data.runner)} on ${shown(data.host)}${plugin}, ${durationText(data.ttl_ms)} at a time.`;
+  return `Attempt ${data.attempt} leased to runner ${shown(data.runner)} on ${shown(data.host)}${plugin}, for ${durationText(data.ttl_ms)} at a time.`;
 }
 
 function progressed({ data }: EventOf<'task.progressed'>): string {

@@ -6,8 +6,9 @@ export interface Lane {
   readonly name: string;
   readonly queue: string;
   readonly priority: number;
-  /** Low-water mark, ISO 8601: what became claimable before was claimed already. */
+  /** Low-water mark, the run_at and the id of a task: what comes before it was claimed already. */
   readonly from: string;
+  readonly from_id: string;
 }
 
 export interface ClaimRequest {

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { migrationFailed } from './migration-failed.ts';
 import type { FunctionFile, MigrationFiles } from './migration-files.ts';
 
 /** A function cannot be replaced by one with other result columns or parameter names. */
@@ -15,6 +16,7 @@ export async function readAppliedRevision(client: ClientBase): Promise<number> {
 /**
  * Applies the functions whose text differs from what the database has. Inside a transaction.
  * @returns the names of those applied.
+ * @throws LedgerError TASKLEDGER_MIGRATION_FAILED, naming the function.
  */
 export async function applyFunctions(client: ClientBase, files: MigrationFiles): Promise<string[]> {
   // A function may call one that comes later in the alphabet.
@@ -25,7 +27,9 @@ export async function applyFunctions(client: ClientBase, files: MigrationFiles):
   const known = new Map(rows.map(({ name, digest }) => [name, digest]));
   const changed = files.functions.filter(({ name, digest }) => known.get(name) !== digest);
   for (const file of changed) {
-    await applyFunction(client, file);
+    await applyFunction(client, file).catch((error: unknown) => {
+      throw migrationFailed(`function ${file.name}`, error);
+    });
     await client.query(
       `insert into taskledger.functions (name, digest, revision) values ($1, $2, $3)
        on conflict (name) do update set digest = excluded.digest, revision = excluded.revision`,

@@ -12,7 +12,8 @@ const exists = ['42710', '23505'];
 export async function createRoles(client: ClientBase): Promise<string[]> {
   const names = Object.keys(roleGrants);
   const { rows } = await client.query<{ name: string }>(
-    'select name from unnest($1::text[]) name where not exists (select from pg_roles where rolname = name)',
+    `select name from unnest($1::text[]) with ordinality w(name, place)
+      where not exists (select from pg_roles where rolname = name) order by place`,
     [names],
   );
   const missing: string[] = [];

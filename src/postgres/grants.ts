@@ -9,7 +9,7 @@ export interface RoleGrants {
 }
 
 const submits = ['submit', 'submit_many', 'schema_status'];
-const runs = ['claim', 'settle', 'renew', 'progress', 'sweep', 'arm_doorbell', 'schema_status'];
+const runs = ['claim', 'settle', 'renew', 'report_progress', 'sweep', 'arm_doorbell', 'schema_status'];
 const operates = ['request_abort', 'request_retry', 'request_reschedule', 'resolve'];
 // Named one by one: a secret added to the table later stays out of sight.
 const claims = ['claim_id', 'lease_until', 'heartbeat_at', 'ttl_ms', 'runner', 'host', 'open', 'task_ids'];

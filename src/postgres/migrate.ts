@@ -62,10 +62,11 @@ export async function migrateTo(
 
 /** Before anything is written: the database must not be of a newer release, nor another site. */
 async function refuseForeign(client: ClientBase, files: MigrationFiles, site: string | undefined): Promise<void> {
-  const { rows } = await client.query<{ migrations: string | null; site: string | null }>(
-    "select to_regclass('taskledger.migrations') as migrations, to_regclass('taskledger.site') as site",
+  const { rows } = await client.query<{ migrations: boolean; site: boolean }>(
+    `select to_regclass('taskledger.migrations') is not null as migrations,
+            to_regclass('taskledger.site') is not null as site`,
   );
-  if (rows[0]?.migrations != null) {
+  if (rows[0]?.migrations === true) {
     const applied = await client.query<{ name: string }>('select name from taskledger.migrations order by name');
     const known = files.migrations.map(({ name }) => name);
     refuseNewerSchema(
@@ -73,7 +74,7 @@ async function refuseForeign(client: ClientBase, files: MigrationFiles, site: st
       known,
     );
   }
-  if (rows[0]?.site != null && site !== undefined) {
+  if (rows[0]?.site === true && site !== undefined) {
     const taken = await client.query<{ name: string }>('select name from taskledger.site');
     const name = taken.rows[0]?.name;
     if (name !== undefined && name !== site) throw siteNameTaken(site, name);
@@ -85,7 +86,11 @@ async function applyMigrations(client: ClientBase, files: readonly SqlFile[]): P
   const pool = { connect: async () => Object.assign(client, { release: () => undefined }), end: async () => undefined };
   const asMigration = ({ name, text }: SqlFile): [string, Migration] => [
     name,
-    { up: async (db) => void (await sql.raw(text).execute(db)) },
+    {
+      up: async (db) => {
+        await sql.raw(text).execute(db);
+      },
+    },
   ];
   const migrator = new Migrator({
     db: new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }),

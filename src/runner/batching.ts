@@ -2,6 +2,7 @@ interface BatchingOptions {
   readonly concurrency: number;
   readonly maxBatch: number;
   readonly connections: number;
+  readonly prefetch: boolean;
 }
 
 /** Work to have in hand beyond what runs: enough to bridge a round trip, little enough to be fair to other runners. */
@@ -27,8 +28,8 @@ export class Batching {
 
   /** Leases to have in hand, running ones included. Until something has run: what can run at once. */
   target(): number {
-    const { concurrency, maxBatch, connections } = this.#options;
-    if (this.#averageMs === undefined) return concurrency;
+    const { concurrency, maxBatch, connections, prefetch } = this.#options;
+    if (!prefetch || this.#averageMs === undefined) return concurrency;
     const ahead = Math.floor((concurrency * workAheadMs) / Math.max(this.#averageMs, 0.001));
     return Math.max(concurrency, Math.min(ahead, maxBatch * connections));
   }

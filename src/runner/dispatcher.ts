@@ -23,6 +23,7 @@ export interface DispatcherOptions {
   readonly concurrency: number;
   readonly maxBatch: number;
   readonly connections: number;
+  readonly prefetch: boolean;
   readonly ttlMs: number;
   readonly clock: Clock;
   readonly random: () => number;

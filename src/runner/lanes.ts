@@ -42,11 +42,12 @@ export class Lanes {
       if (this.#known.size > maxKnown) this.#known.clear();
     }
     this.#dry = leases.length < asked;
-    for (const { submitted, runAt } of leases) {
+    for (const { submitted, runAt, taskId } of leases) {
       const { name, queue, priority } = submitted;
       const key = `${name}\n${queue}\n${priority}`;
       const known = this.#known.get(key);
-      if (known === undefined || known.from < runAt) this.#known.set(key, { name, queue, priority, from: runAt });
+      const isFurther = known === undefined || known.from < runAt || (known.from === runAt && known.from_id < taskId);
+      if (isFurther) this.#known.set(key, { name, queue, priority, from: runAt, from_id: taskId });
     }
   }
 }

@@ -28,6 +28,8 @@ export interface RunnerOptions {
   readonly connections?: number | undefined;
   /** Most leases taken, or outcomes recorded, by one statement. Default 500. */
   readonly maxBatch?: number | undefined;
+  /** Whether short tasks may be leased before there is a free place for them. Default true. */
+  readonly prefetch?: boolean | undefined;
   /** How often to look without being woken, milliseconds. Default 250. */
   readonly pollMs?: number | undefined;
   /** How long `stop` lets running attempts finish, milliseconds. Default 10 000. */
@@ -164,6 +166,7 @@ export class Runner {
       concurrency,
       maxBatch,
       connections,
+      prefetch: this.#options.prefetch ?? true,
       ttlMs,
       clock,
       random,
