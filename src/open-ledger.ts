@@ -1,6 +1,5 @@
 import type pg from 'pg';
 import { systemClock } from './clock.ts';
-import { LedgerError } from './errors.ts';
 import type { TaskEvent } from './events/event.ts';
 import { fold } from './events/evolve.ts';
 import { encodePayload } from './events/payload.ts';
@@ -14,10 +13,12 @@ import { resolveTask, type Resolution } from './ledger/resolve.ts';
 import { requestRetry } from './ledger/retry.ts';
 import { checkedBySchema } from './ledger/standard-schema.ts';
 import {
+  submitTask,
   submitTasks,
+  type SubmissionItem,
+  type SubmissionKind,
   type SubmitContext,
   type SubmitOptions,
-  type Submission,
   type Submitted,
 } from './ledger/submit.ts';
 import type { Swept } from './ledger/sweep.ts';
@@ -116,14 +117,15 @@ interface Opened {
 }
 
 function ledgerOn(pool: pg.Pool, { site, signals, connectionString, close }: Opened): Ledger {
-  const submitAll = async (tasks: readonly Submission[], call: SubmitCall): Promise<Submitted[]> => {
+  const recorded = async <T extends Submitted | Submitted[]>(work: Promise<T>): Promise<T> => {
     const startedAt = systemClock.monotonic();
-    const db: Queryable = call.tx === undefined ? pool : asQueryable(call.tx);
-    const submitted = await submitTasks(db, tasks, call);
-    const created = submitted.filter((task) => task.created).length;
+    const answer = await work;
+    const tasks = [answer].flat();
+    const created = tasks.filter((task) => task.created).length;
     signals.emit('submit.recorded', { tasks: tasks.length, created, durationMs: systemClock.monotonic() - startedAt });
-    return submitted;
+    return answer;
   };
+  const dbOf = ({ tx }: SubmitCall): Queryable => (tx === undefined ? pool : asQueryable(tx));
   const events = async (id: string): Promise<TaskEvent[]> => {
     const found = await translated(readTaskEvents(pool, requireTaskId(id)));
     if (found.length === 0) throw taskNotFound(id);
@@ -137,19 +139,12 @@ function ledgerOn(pool: pg.Pool, { site, signals, connectionString, close }: Ope
   return {
     site,
     signals,
-    submit: async (task, input, call = {}) => {
-      const [submitted] = await submitAll([await submission(task, input, call)], call);
-      if (submitted !== undefined) return submitted;
-      throw new LedgerError('TASKLEDGER_INTERNAL', {
-        expected: 'an answer for the task',
-        found: 'none',
-        remedy: 'Please report this',
-      });
-    },
+    submit: async (task, input, call = {}) =>
+      recorded(submitTask(dbOf(call), kindOf(task, call), await inputJson(task, input), call)),
     submitMany: async (task, items, call = {}) => {
-      const tasks: Submission[] = [];
-      for (const { input, ...own } of items) tasks.push(await submission(task, input, { ...call, ...own }));
-      return submitAll(tasks, call);
+      const batch: SubmissionItem[] = [];
+      for (const { input, ...own } of items) batch.push({ ...own, inputJson: await inputJson(task, input) });
+      return recorded(submitTasks(dbOf(call), kindOf(task, call), batch, call));
     },
     get,
     history: events,
@@ -172,12 +167,11 @@ function ledgerOn(pool: pg.Pool, { site, signals, connectionString, close }: Ope
   };
 }
 
-/** Checks the input by its schema and joins what the definition says with what the call says; the call wins. */
-async function submission<Input>(task: TaskRef<Input>, input: Input, call: SubmitCall): Promise<Submission> {
+/** What the definition says of its tasks, and what the call says instead. */
+function kindOf<Input>(task: TaskRef<Input>, call: SubmitCall): SubmissionKind {
   const { tx: _tx, realm: _realm, context: _context, ...own } = call;
-  if (typeof task === 'string') return { ...own, name: task, inputJson: encodePayload(input, `the input of ${task}`) };
+  if (typeof task === 'string') return { ...own, name: task };
   const { name, queue, priority, retry, timeoutMs } = task;
-  const checked = await checkedBySchema(task.input, input, `the input of ${name}`);
   return {
     ...(queue === undefined ? {} : { queue }),
     ...(priority === undefined ? {} : { priority }),
@@ -186,8 +180,13 @@ async function submission<Input>(task: TaskRef<Input>, input: Input, call: Submi
     ...(task.protected ? { protected: true } : {}),
     ...own,
     name,
-    inputJson: encodePayload(checked, `the input of ${name}`),
   };
+}
+
+async function inputJson<Input>(task: TaskRef<Input>, input: Input): Promise<string> {
+  if (typeof task === 'string') return encodePayload(input, `the input of ${task}`);
+  const what = `the input of ${task.name}`;
+  return encodePayload(task.input === undefined ? input : await checkedBySchema(task.input, input, what), what);
 }
 
 async function translated<T>(work: Promise<T>): Promise<T> {

@@ -2,8 +2,10 @@
 -- Answers one row, or none when nothing is due: the claim, its secret (only its SHA-256 is stored), the end of the leases,
 -- and a JSON array of [task id, lease epoch, lease version, attempt, run_at, data of the submit event, checkpoint if any].
 --
--- `lanes` are the lanes the runner knows, [{"name", "queue", "priority", "from", "from_id"}]: only these are looked at, each
--- after its low-water mark, the run_at and id of the last task it gave. Without them every lane of `names` (and `queues`)
+-- `lanes` are the lanes the runner knows, [{"name", "queue", "priority", "from", "from_id", "lanes_left"}] in the order to
+-- look at them, highest priority first: only these are looked at, each after its low-water mark, the run_at and id of the
+-- last task it gave. A lane gets its part of what is left, shared evenly with the `lanes_left` - 1 lanes of its priority
+-- still to come, so that a busy lane does not starve the others. Without them every lane of `names` (and `queues`)
 -- is looked at from its start. Rows that commit late, or come with a higher priority, are found by that wider look alone:
 -- a runner takes it at least every second.
 --
@@ -42,14 +44,11 @@ begin
   select e.site, e.realm, e.epoch into v_realm from taskledger.enter_realm(claim.realm) e;
 
   for v_lane in
-    -- The lanes of one priority share what is left in equal parts, in an order drawn anew each time.
     select l.name, l.queue, l.priority, coalesce(l."from", '-infinity') as from_time,
-           coalesce(l.from_id, '00000000-0000-0000-0000-000000000000') as from_id,
-           row_number() over (partition by l.priority order by random() desc) as lanes_left
+           coalesce(l.from_id, '00000000-0000-0000-0000-000000000000') as from_id, coalesce(l.lanes_left, 1) as lanes_left
       from json_to_recordset(coalesce(claim.lanes, taskledger.present_lanes(claim.names, claim.queues)))
-             as l(name text, queue text, priority smallint, "from" timestamptz, from_id uuid)
+             as l(name text, queue text, priority smallint, "from" timestamptz, from_id uuid, lanes_left int)
      where l.name = any (claim.names)
-     order by l.priority desc, lanes_left desc
   loop
     if v_digest is null then
       claim_id := nextval('taskledger.claim_ids');

@@ -1,5 +1,5 @@
--- The lanes (name, queue, priority) of these names and queues that hold any open task, as a JSON array for `claim`: a loose
--- scan that jumps from lane to lane, whatever the number of tasks in each.
+-- The lanes (name, queue, priority) of these names and queues that hold any open task, as a JSON array for `claim`: highest
+-- priority first, lanes of one priority in an order drawn anew. A loose scan: it jumps from lane to lane, whatever their length.
 --
 -- Locks:    none.
 -- Index:    open_tasks_lane, one descent per lane.
@@ -27,6 +27,12 @@ as $$
                       order by t.queue, t.priority desc limit 1)
                     limit 1) l
   )
-  select coalesce(json_agg(json_build_object('name', name, 'queue', queue, 'priority', priority)), '[]') from present
-   where queues is null or queue = any (queues)
+  , ordered as (
+    select name, queue, priority, row_number() over (partition by priority order by random() desc) as lanes_left
+      from present
+     where queues is null or queue = any (queues)
+  )
+  select coalesce(json_agg(json_build_object('name', name, 'queue', queue, 'priority', priority, 'lanes_left', lanes_left)
+                           order by priority desc, lanes_left desc), '[]')
+    from ordered
 $$;

@@ -39,16 +39,20 @@ begin
          and (e.data -> 'lease' ->> 0)::int = v_lease.epoch and (e.data -> 'lease' ->> 1)::int = v_lease.version
          and e.type <> 'task.progressed'
        order by e.type = 'task.result_refused' desc, e.version limit 1;
-      if v_end.type = (case v_outcome.outcome when 'retry' then 'task.attempt_failed' when 'released' then 'task.lease_released'
-                         else 'task.' || v_outcome.outcome end) then
+      if v_end.type is null then
+        -- The lease is in force, under another claim: nothing has ended that a result could come too late for.
+        verdict := 'unknown';
+      elsif v_end.type = (case v_outcome.outcome when 'retry' then 'task.attempt_failed' when 'released' then 'task.lease_released'
+                            else 'task.' || v_outcome.outcome end)
+        -- What would have been tried again ended here because it was asked to stop.
+        or v_end.type = 'task.aborted' and v_outcome.outcome in ('retry', 'released') then
         verdict := 'already';
-      elsif v_end.type is distinct from 'task.result_refused' then
+      elsif v_end.type <> 'task.result_refused' then
         insert into taskledger.events (site, seq, realm, epoch, task_id, type, occurred_at, actor, data)
         select s.name, nextval('taskledger.event_seq'), v_lease.realm, r.epoch, v_outcome.task_id, 'task.result_refused', v_now, session_user,
                ('{"lease":[' || v_lease.epoch || ',' || v_lease.version || '],"outcome":"' || v_outcome.outcome || '"'
                  || coalesce(case when v_outcome.outcome = 'completed' then ',"output":' else ',"error":' end || v_outcome.detail::text, '')
-                 || ',"why":' || to_json(coalesce('the lease had ended with ' || v_end.type || ' (version ' || v_end.version || ')',
-                                                   'the lease is not in force'))::text || '}')::json
+                 || ',"why":' || to_json('the lease had ended with ' || v_end.type || ' (version ' || v_end.version || ')')::text || '}')::json
           from taskledger.site s join taskledger.realms r on r.realm = v_lease.realm;
       end if;
     end if;

@@ -24,7 +24,7 @@ begin
   end if;
   for v_known in
     select t.ord::int as ord, t.key, k.name, s.task_id, s.site, s.seq, t.input::jsonb = (s.data -> 'input')::text::jsonb as same,
-           s.seq > mark and row_number() over (partition by k.name, k.key order by t.ord) = 1 as fresh
+           s.seq > mark and s.xid = pg_current_xact_id() and row_number() over (partition by k.name, k.key order by t.ord) = 1 as fresh
       from (select ord, key, coalesce(name, defaults ->> 'name') as name, coalesce(input::text, (defaults -> 'input')::text, 'null') as input
               from rows from (json_to_recordset(tasks) as (name text, key text, input json))
                      with ordinality x(name, key, input, ord)

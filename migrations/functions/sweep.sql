@@ -28,8 +28,9 @@ begin
   overdue := 0;
   for v_claim in
     select c.claim_id, c.task_ids, c.runner, c.heartbeat_at from taskledger.claims c
-     where c.lease_until < v_now order by c.claim_id limit 50 for update skip locked
+     where c.lease_until < v_now order by c.claim_id limit max_tasks for update skip locked
   loop
+    exit when expired >= max_tasks;
     for v_task in
       select t.* from taskledger.open_tasks t
        where t.task_id = any (v_claim.task_ids) and t.claim_id = v_claim.claim_id
@@ -91,7 +92,7 @@ begin
     insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, data)
     values (v_realm.site, nextval('taskledger.event_seq'), v_task.realm, v_realm.epoch, v_task.task_id, v_task.version + 1,
             'task.failed', v_now, session_user,
-            ('{"attempt":' || v_task.attempt || ',"attempts":' || v_task.attempts
+            ('{' || case when v_task.attempt > 0 then '"attempt":' || v_task.attempt || ',' else '' end || '"attempts":' || v_task.attempts
               || ',"error":{"code":"DEADLINE","message":"the deadline of the task passed at '
               || to_char(v_task.deadline at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}}')::json);
     delete from taskledger.open_tasks t where t.task_id = v_task.task_id;

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -11,11 +12,25 @@ import { offerTaskledger } from './offer-taskledger.ts';
  */
 export async function loadHandlers(modules: readonly string[], cwd: string): Promise<Handler[]> {
   offerTaskledger();
-  const handlers = new Set<Handler>();
+  const handlers = new Map<string, { readonly handler: Handler; readonly module: string }>();
   for (const module of modules) {
-    for (const handler of await loadModule(module, cwd)) handlers.add(handler);
+    for (const handler of new Set(await loadModule(module, cwd))) {
+      const { name } = handler.definition;
+      const other = handlers.get(name);
+      if (other !== undefined && other.handler !== handler) throw twice(name, other.module, module);
+      handlers.set(name, { handler, module });
+    }
   }
-  return [...handlers];
+  return [...handlers.values()].map(({ handler }) => handler);
+}
+
+function twice(name: string, first: string, second: string): LedgerError {
+  const where = first === second ? `in ${first}` : `in ${first} and ${second}`;
+  return invalid(
+    `one handler for each task name`,
+    `two for ${name}, ${where}`,
+    'Remove one, or give it another task name',
+  );
 }
 
 async function loadModule(module: string, cwd: string): Promise<Handler[]> {
@@ -43,15 +58,20 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (cause) {
-    throw invalid(`${file} to load`, problemOf(cause), remedyFor(cause), cause);
+    throw invalid(`${file} to load`, problemOf(cause, file), remedyFor(cause), cause);
   }
 }
 
-function problemOf(cause: unknown): string {
+function problemOf(cause: unknown, file: string): string {
   if (!(cause instanceof Error)) return `that it throws ${String(cause)}`;
-  // The stack of a syntax error opens with file:line; its message does not tell the place.
-  const place = cause instanceof SyntaxError ? /^(file:\S+:\d+)\n/.exec(cause.stack ?? '')?.[1] : undefined;
-  return `${cause.name}: ${cause.message}${place === undefined ? '' : ` at ${place}`}`;
+  return `${cause.name}: ${cause.message}${cause instanceof SyntaxError ? placeOf(file) : ''}`;
+}
+
+/** A syntax error does not tell where it is; Node does, when asked to check the file. Empty if it is in what it imports. */
+function placeOf(file: string): string {
+  const { stderr } = spawnSync(process.execPath, ['--check', file], { encoding: 'utf8' });
+  const line = /:(\d+)$/m.exec(stderr)?.[1];
+  return line === undefined ? '' : ` at ${file}:${line}`;
 }
 
 function remedyFor(cause: unknown): string {

@@ -6,6 +6,7 @@ import { MAX_PAYLOAD_BYTES } from '../events/limits.ts';
 /** Longest text read from a file, stdin or one line of them, in bytes: a payload in its most generous spelling. */
 export const MAX_TEXT_BYTES = 8 * MAX_PAYLOAD_BYTES;
 
+/** Takes a byte order mark away, and refuses what is not UTF-8. */
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const newline = 0x0a;
 

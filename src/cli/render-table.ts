@@ -16,12 +16,12 @@ export function renderTable({ head, rows, align = [] }: TableText, terminal: Ter
 }
 
 function drawn(head: readonly string[], rows: TableText['rows'], align: readonly Align[], terminal: Terminal): string {
-  const { bold, dim } = terminal.colors;
   const table = new Table({
-    head: head.map((name) => bold(name)),
+    head: head.map((name) => terminal.colors.bold(name)),
     colAligns: head.map((_name, column) => align[column] ?? 'left'),
+    // Colours are ours, made above: the table's own would ask the terminal a second time.
     style: { head: [], border: [], compact: true },
-    chars: Object.fromEntries(Object.entries(lines).map(([place, line]) => [place, dim(line)])),
+    chars: lines,
   });
   table.push(...rows.map((row) => [...row]));
   return table.toString();

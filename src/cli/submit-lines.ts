@@ -95,7 +95,7 @@ class LineBatches {
 /** Checks the line here, where its number is known, instead of leaving it to the batch. */
 function inputOf({ number, text }: Line): unknown {
   const what = `line ${number}`;
-  const input = decodePayload(number === 1 ? text.replace(/^\ufeff/, '') : text, what);
+  const input = decodePayload(text, what);
   encodePayload(input, what);
   return input;
 }

@@ -47,7 +47,7 @@ export function tellEvent(event: TaskEvent): string {
 }
 
 /** `19:32:01.123` of the same clock the history shows. */
-export function clockTime(moment: string): string {
+function clockTime(moment: string): string {
   return new Date(moment).toISOString().slice(11, 23);
 }
 

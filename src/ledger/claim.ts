@@ -9,6 +9,8 @@ export interface Lane {
   /** Low-water mark, the run_at and the id of a task: what comes before it was claimed already. */
   readonly from: string;
   readonly from_id: string;
+  /** How many lanes of this priority are still to come, this one included: they share evenly. */
+  readonly lanes_left?: number;
 }
 
 export interface ClaimRequest {

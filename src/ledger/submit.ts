@@ -24,10 +24,15 @@ export interface SubmitOptions {
   readonly plugin?: string;
 }
 
-export interface Submission extends SubmitOptions {
-  readonly name: string;
+/** One task of a batch: what it adds to, or says instead of, what the whole batch says. */
+export interface SubmissionItem extends SubmitOptions {
   /** JSON text, already checked; see `encodePayload`. */
   readonly inputJson: string;
+}
+
+/** What all tasks of a batch share. */
+export interface SubmissionKind extends SubmitOptions {
+  readonly name: string;
 }
 
 /** Said once for a whole call: which realm, and what is known of where it came from. */
@@ -62,13 +67,13 @@ const optionKeys = [
   ['plugin', 'plugin'],
 ] as const satisfies readonly (readonly [keyof SubmitOptions, string])[];
 
-function asJson(task: Submission): string {
-  let json = `{"id":"${uuidv7()}","name":${JSON.stringify(task.name)},"input":${task.inputJson}`;
+function optionsJson(options: SubmitOptions): string {
+  let json = '';
   for (const [key, column] of optionKeys) {
-    const value = task[key];
+    const value = options[key];
     if (value !== undefined && value !== false) json += `,"${column}":${encodePayload(value, `option ${key}`)}`;
   }
-  return json + '}';
+  return json;
 }
 
 interface AnswerRow {
@@ -80,36 +85,77 @@ interface AnswerRow {
 }
 
 /**
- * Records tasks: all of them or none, in the transaction `db` is in. Answers in the order of `tasks`.
- * Ids are made here, so that after a lost connection the task can be asked for by its id.
+ * Records tasks: all of them or none, in the transaction `db` is in. Answers in the order of `items`.
+ * Ids are made here, so that after a lost connection a task can be asked for by its id.
  * @throws LedgerError TASKLEDGER_INVALID_INPUT, TASKLEDGER_INVALID_OPTION, TASKLEDGER_INVALID_TASK_NAME,
  *   TASKLEDGER_LIMIT_EXCEEDED, TASKLEDGER_KEY_CONFLICT, TASKLEDGER_NOT_OWNER, TASKLEDGER_UNREACHABLE,
  *   TASKLEDGER_OUTCOME_UNKNOWN (the connection was lost before the answer: a `key` makes it safe to submit again)
  */
 export async function submitTasks(
   db: Queryable,
-  tasks: readonly Submission[],
+  kind: SubmissionKind,
+  items: readonly SubmissionItem[],
   shared: SubmitContext = {},
 ): Promise<Submitted[]> {
-  if (tasks.length === 0) return [];
-  if (tasks.length > MAX_SUBMIT_BATCH) {
-    throw new LedgerError('TASKLEDGER_LIMIT_EXCEEDED', {
-      expected: `at most ${MAX_SUBMIT_BATCH} tasks in one call`,
-      found: String(tasks.length),
-      remedy: 'Submit them in several calls, in one transaction if all or none must be recorded',
-    });
-  }
-  const batch = `[${tasks.map(asJson).join(',')}]`;
-  const context = shared.context === undefined ? null : encodePayload(shared.context, 'context');
+  if (items.length === 0) return [];
+  if (items.length > MAX_SUBMIT_BATCH) throw tooMany(items.length);
+  const batch = items.map((item) => `{"id":"${uuidv7()}","input":${item.inputJson}${optionsJson(item)}}`);
+  const defaults = `{"name":${JSON.stringify(kind.name)}${optionsJson(kind)}}`;
+  const { realm = null, context } = shared;
+  const contextJson = context === undefined ? null : encodePayload(context, 'context');
   try {
     const { rows } = await db.query(
-      'select position, id, site, seq::text, created from taskledger.submit_many($1::json, realm => $2, context => $3::json)',
-      [batch, shared.realm ?? null, context],
+      `select position, id, site, seq::text, created
+         from taskledger.submit_many($1::json, $2::json, realm => $3, context => $4::json, strict => false)`,
+      [`[${batch.join(',')}]`, defaults, realm, contextJson],
     );
     return inInputOrder(rows as AnswerRow[]);
   } catch (error) {
     throw translateSqlError(error, { writing: true });
   }
+}
+
+/**
+ * Records one task; the shorter way for the commonest kind, a task without options or with a key alone.
+ * @throws as `submitTasks`
+ */
+export async function submitTask(
+  db: Queryable,
+  kind: SubmissionKind,
+  inputJson: string,
+  shared: SubmitContext = {},
+): Promise<Submitted> {
+  const { name, key, ...others } = kind;
+  const isPlain = optionsJson(others) === '' && shared.realm === undefined && shared.context === undefined;
+  if (!isPlain) {
+    const { key: _key, ...withoutKey } = kind;
+    const [answer] = await submitTasks(
+      db,
+      withoutKey,
+      [key === undefined ? { inputJson } : { inputJson, key }],
+      shared,
+    );
+    if (answer !== undefined) return answer;
+  }
+  const options = `{"id":"${uuidv7()}"${optionsJson(key === undefined ? {} : { key })}}`;
+  try {
+    const { rows } = await db.query(
+      'select id, site, seq::text, created from taskledger.submit($1, $2::json, $3::json)',
+      [name, inputJson, options],
+    );
+    const { id, site, seq, created } = rows[0] as AnswerRow;
+    return { id, site, seq: BigInt(seq), created };
+  } catch (error) {
+    throw translateSqlError(error, { writing: true });
+  }
+}
+
+function tooMany(count: number): LedgerError {
+  return new LedgerError('TASKLEDGER_LIMIT_EXCEEDED', {
+    expected: `at most ${MAX_SUBMIT_BATCH} tasks in one call`,
+    found: String(count),
+    remedy: 'Submit them in several calls, in one transaction if all or none must be recorded',
+  });
 }
 
 function inInputOrder(rows: readonly AnswerRow[]): Submitted[] {

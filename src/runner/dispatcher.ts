@@ -61,6 +61,8 @@ export class Dispatcher {
   #claiming = false;
   /** There may be due tasks that nobody has asked for. */
   #hungry = false;
+  /** A doorbell rang since the last claim. */
+  #rang = false;
   /** Outcomes have waited long enough. */
   #due = false;
   #lingering: NodeJS.Timeout | undefined;
@@ -71,7 +73,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.#lanes = new Lanes(options.clock);
+    this.#lanes = new Lanes(options.clock, options.random);
     this.#batching = new Batching(options);
     this.attempts = new AttemptPool({
       ...options,
@@ -90,7 +92,13 @@ export class Dispatcher {
     this.look();
   }
 
-  /** Looks for tasks now: a doorbell rang, or the poll interval is over. */
+  /** A task was just submitted. */
+  ring(): void {
+    this.#rang = true;
+    this.look();
+  }
+
+  /** Looks for tasks now. */
   look(): void {
     this.#hungry = true;
     this.#pump();
@@ -173,6 +181,7 @@ export class Dispatcher {
     this.#lingering = undefined;
     const room = this.#claiming ? Math.max(0, this.#room()) : 0;
     const request = this.#request(outcomes, room);
+    if (room > 0) this.#rang = false;
     this.#exchanging += 1;
     this.#asked += room;
     const sentAtMs = clock.monotonic();
@@ -195,7 +204,15 @@ export class Dispatcher {
     const held = this.#claims.holding(outcomes);
     const settle = { held, outcomes, nowMs: clock.monotonic() };
     const names = [...handlers.keys()];
-    const claim: ClaimRequest = { names, maxTasks: room, runner, host, ttlMs, queues, lanes: this.#lanes.next() };
+    const claim: ClaimRequest = {
+      names,
+      maxTasks: room,
+      runner,
+      host,
+      ttlMs,
+      queues,
+      lanes: this.#lanes.next(this.#rang),
+    };
     return { ...(outcomes.length > 0 ? { settle } : {}), ...(room > 0 ? { claim } : {}) };
   }
 

@@ -1,10 +1,12 @@
-import type { Lane, Lease } from '../ledger/claim.ts';
 import type { Clock } from '../clock.ts';
+import type { Lane, Lease } from '../ledger/claim.ts';
 
 const minWiderLookMs = 1000;
 /** A look at everything may take one part in 20 of the time. */
 const widerLookShare = 20;
 const maxKnown = 1000;
+
+type KnownLane = Omit<Lane, 'lanes_left'>;
 
 /**
  * Remembers where in each lane to go on, so that claims do not walk over the dead entries an old snapshot keeps
@@ -12,19 +14,25 @@ const maxKnown = 1000;
  * lanes that are new, so every now and then, and whenever the known lanes have run dry, everything is looked at.
  */
 export class Lanes {
-  readonly #known = new Map<string, Lane>();
+  readonly #known = new Map<string, KnownLane>();
   readonly #clock: Clock;
+  readonly #random: () => number;
   #widerLookAt = Number.NEGATIVE_INFINITY;
   #widerLookTookMs = 0;
   #dry = true;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, random: () => number) {
     this.#clock = clock;
+    this.#random = random;
   }
 
-  /** The lanes to claim from now; undefined means look everywhere. */
-  next(): readonly Lane[] | undefined {
-    return this.widerLookInMs() <= 0 ? undefined : [...this.#known.values()];
+  /**
+   * The lanes to claim from now, highest priority first; undefined means look everywhere.
+   * @param rang a task was just submitted: probably in a lane we know, and looking there is twice as quick
+   */
+  next(rang: boolean): readonly Lane[] | undefined {
+    if (this.widerLookInMs() <= 0 && !(rang && this.#known.size > 0)) return undefined;
+    return this.#inOrder();
   }
 
   /** How long until everything may be looked at again, in milliseconds; 0 or less when it may be now. */
@@ -49,5 +57,19 @@ export class Lanes {
       const isFurther = known === undefined || known.from < runAt || (known.from === runAt && known.from_id < taskId);
       if (isFurther) this.#known.set(key, { name, queue, priority, from: runAt, from_id: taskId });
     }
+  }
+
+  /** Lanes of one priority come in an order drawn anew, so that none is always the last. */
+  #inOrder(): Lane[] {
+    if (this.#known.size === 1) return [...this.#known.values()].map((lane) => ({ ...lane, lanes_left: 1 }));
+    const drawn = [...this.#known.values()].map((lane) => ({ lane, ticket: this.#random() }));
+    drawn.sort((a, b) => b.lane.priority - a.lane.priority || a.ticket - b.ticket);
+    const left = new Map<number, number>();
+    for (const { lane } of drawn) left.set(lane.priority, (left.get(lane.priority) ?? 0) + 1);
+    return drawn.map(({ lane }) => {
+      const lanesLeft = left.get(lane.priority) ?? 1;
+      left.set(lane.priority, lanesLeft - 1);
+      return { ...lane, lanes_left: lanesLeft };
+    });
   }
 }

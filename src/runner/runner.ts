@@ -198,7 +198,7 @@ export class Runner {
       clock,
       signals,
       arm: (forMs) => armDoorbell(pool, [...this.#handlers.keys()], forMs),
-      onRing: () => dispatcher().look(),
+      onRing: () => dispatcher().ring(),
       onAbort: (taskId) => {
         dispatcher().attempts.abort(taskId);
         dispatcher().look();

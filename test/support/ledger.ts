@@ -2,6 +2,7 @@ import pg from 'pg';
 import { onTestFinished } from 'vitest';
 import { fold } from '../../src/events/evolve.ts';
 import type { TaskEvent } from '../../src/events/event.ts';
+import type { TaskState } from '../../src/events/task-state.ts';
 import { openLedger, type Ledger } from '../../src/open-ledger.ts';
 import type { Handler } from '../../src/ledger/define-task.ts';
 import type { Runner, RunnerOptions } from '../../src/runner/runner.ts';
@@ -57,33 +58,70 @@ interface HotRow {
   readonly state: string;
   readonly version: number;
   readonly attempt: number;
-  readonly lease_version: number | null;
+  readonly attempts: number;
+  readonly lease: string;
+  readonly priority: number;
+  readonly run_at: Date;
+  readonly start_before: Date | null;
+  readonly deadline: Date | null;
+  readonly checkpoint: string;
 }
 
-/** I4: every row of the hot table equals the fold of its task's events, and every unfinished task has one. */
+const hotRows = `select task_id, state, version, attempt, attempts, priority, run_at, start_before, deadline,
+    case state when 'leased' then lease_epoch || '/' || lease_version else '-' end as lease,
+    coalesce(checkpoint::jsonb::text, '-') as checkpoint
+  from taskledger.open_tasks`;
+
+/** Every claim counts the leases that are held under it, and every lease has its claim. */
+const miscountedClaims = `select coalesce(c.claim_id, t.claim_id)::text as id, c.open, count(t.task_id)::int as held
+  from taskledger.claims c full join taskledger.open_tasks t on t.claim_id = c.claim_id
+ where c.claim_id is not null or t.claim_id is not null
+ group by 1, c.open having c.open is distinct from count(t.task_id)::int`;
+
+/**
+ * I3 and I4: the events of every task follow one another, every row of the hot table equals the fold of its task's events,
+ * and every unfinished task has one.
+ */
 export async function differencesFromLog({ pool, ledger }: TestLedger): Promise<string[]> {
-  const { rows: open } = await pool.query<HotRow>(
-    'select task_id, state, version, attempt, lease_version from taskledger.open_tasks',
-  );
+  const { rows: open } = await pool.query<HotRow>(hotRows);
   const { rows: ids } = await pool.query<{ task_id: string }>(
     'select distinct task_id from taskledger.events where task_id is not null',
   );
+  const { rows: miscounted } = await pool.query<{ id: string; open: number | null; held: number }>(miscountedClaims);
+  const differences = miscounted.map(({ id, open, held }) => `claim ${id}: ${open} open, ${held} held`);
   const hot = new Map(open.map((row) => [row.task_id, row]));
-  const differences: string[] = [];
   for (const { task_id } of ids) {
-    const state = fold(await ledger.history(task_id));
-    const row = hot.get(task_id);
-    const isOpen = state !== undefined && ['pending', 'leased', 'in_doubt'].includes(state.state);
-    const told = isOpen
-      ? `${state.state} v${state.version} a${state.attempt} l${state.lease?.version ?? '-'}`
-      : 'finished';
-    const kept =
-      row === undefined
-        ? 'finished'
-        : `${row.state} v${row.version} a${row.attempt} l${row.state === 'leased' ? row.lease_version : '-'}`;
+    const told = toldBy(fold(await ledger.history(task_id)));
+    const kept = keptIn(hot.get(task_id));
     if (told !== kept) differences.push(`${task_id}: log ${told}, hot table ${kept}`);
   }
   return differences;
+}
+
+function toldBy(state: TaskState | undefined): string {
+  if (state === undefined || !['pending', 'leased', 'in_doubt'].includes(state.state)) return 'finished';
+  const { lease, checkpoint, start_before, deadline } = state;
+  return [
+    `${state.state} v${state.version} p${state.priority} a${state.attempt}/${state.attempts}`,
+    lease === null ? '-' : `${lease.epoch}/${lease.version}`,
+    state.state === 'in_doubt' ? '' : state.run_at,
+    start_before ?? '-',
+    deadline ?? '-',
+    checkpoint === undefined ? '-' : JSON.stringify(checkpoint),
+  ].join(' ');
+}
+
+function keptIn(row: HotRow | undefined): string {
+  if (row === undefined) return 'finished';
+  const { start_before, deadline, checkpoint } = row;
+  return [
+    `${row.state} v${row.version} p${row.priority} a${row.attempt}/${row.attempts}`,
+    row.lease,
+    row.state === 'in_doubt' ? '' : row.run_at.toISOString(),
+    start_before?.toISOString() ?? '-',
+    deadline?.toISOString() ?? '-',
+    checkpoint === '-' ? '-' : JSON.stringify(JSON.parse(checkpoint)),
+  ].join(' ');
 }
 
 export function typesOf(events: readonly TaskEvent[]): string[] {

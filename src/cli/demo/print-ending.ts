@@ -48,10 +48,10 @@ export function printEnding(ending: Ending & { readonly history: readonly TaskEv
   terminal.line(bold('The payment, from the log:'));
   for (const line of historyLines(history, terminal)) terminal.line(`  ${line}`);
   terminal.line('');
-  for (const line of next(keptUrl, terminal)) terminal.line(line);
+  for (const line of next(keptUrl, history[0]?.task_id ?? 'ID', terminal)) terminal.line(line);
 }
 
-function next(keptUrl: string | undefined, { colors }: Terminal): string[] {
+function next(keptUrl: string | undefined, taskId: string, { colors }: Terminal): string[] {
   if (keptUrl === undefined) {
     return [
       colors.bold('Everything was cleaned up. Try next, in two shells:'),
@@ -65,6 +65,6 @@ function next(keptUrl: string | undefined, { colors }: Terminal): string[] {
     `  export TASKLEDGER_DATABASE_URL='${keptUrl}'`,
     '  npx taskledger list --limit 10',
     '  npx taskledger list --state aborted',
-    `  npx taskledger history ID`,
+    `  npx taskledger history ${taskId}`,
   ];
 }
