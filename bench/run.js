@@ -8,12 +8,13 @@ const benchmarks = {
   drain: 'how fast 100 000 waiting tasks are run, in tuned batches and one at a time',
   submit: 'how fast tasks are submitted, in batches and singly inside an app transaction',
   latency: 'from the call of submit to the start of the handler, on an idle system',
+  functions: 'what each SQL function costs with a million open tasks and no statistics',
 };
 
 const usage = `npm run bench -- NAME [options]
 
 ${Object.entries(benchmarks)
-  .map(([name, what]) => `  ${name.padEnd(9)}${what}`)
+  .map(([name, what]) => `  ${name.padEnd(11)}${what}`)
   .join('\n')}
 
   --quick          a fifth of the tasks, one round: to see that it works, not to quote
@@ -60,6 +61,11 @@ if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50)
 checkBuild();
 installPackages();
 if (!withPeersNode()) {
+  if (options.name === 'functions') {
+    const { measureFunctions } = await import('./functions.js');
+    await measureFunctions(options);
+    process.exit(0);
+  }
   const { runBenchmark } = await import('./benchmark.js');
   await runBenchmark({ ...options, rounds, peers: options.peers?.split(',') });
 }

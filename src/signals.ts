@@ -39,7 +39,7 @@ export interface SignalMap {
     readonly taskId: string;
     readonly name: string;
     readonly attempt: number;
-    readonly outcome: 'completed' | 'failed' | 'released' | 'aborted';
+    readonly outcome: 'completed' | 'failed' | 'released' | 'aborted' | 'in_doubt';
     readonly code?: string;
     readonly durationMs: number;
   };

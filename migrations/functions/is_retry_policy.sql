@@ -13,5 +13,5 @@ return pg_input_is_valid(policy, 'jsonb')
   and (policy::jsonb @@ '$.attempts.type() == "number" && $.attempts >= 1 && $.attempts <= 1000 && $.attempts.floor() == $.attempts')
   and (not policy::jsonb ? 'backoff' or (
     (policy::jsonb -> 'backoff') - array['kind', 'delay_ms', 'cap_ms'] = '{}'
-    and (policy::jsonb -> 'backoff') @@ '($.kind == "fixed" || $.kind == "exponential") && $.delay_ms.type() == "number" && $.delay_ms >= 0 && $.delay_ms <= 31536000000'
-    and (not (policy::jsonb -> 'backoff') ? 'cap_ms' or (policy::jsonb -> 'backoff') @@ '$.cap_ms.type() == "number" && $.cap_ms >= 0 && $.cap_ms <= 31536000000')));
+    and (policy::jsonb -> 'backoff') @@ '($.kind == "fixed" || $.kind == "exponential") && $.delay_ms.type() == "number" && $.delay_ms >= 0 && $.delay_ms <= 31536000000 && $.delay_ms.floor() == $.delay_ms'
+    and (not (policy::jsonb -> 'backoff') ? 'cap_ms' or (policy::jsonb -> 'backoff') @@ '$.cap_ms.type() == "number" && $.cap_ms >= 0 && $.cap_ms <= 31536000000 && $.cap_ms.floor() == $.cap_ms')));

@@ -7,11 +7,16 @@
 -- Measured: 6 us of server CPU per claim, whatever the number of its tasks; the row is narrow and the update is HOT.
 create or replace function taskledger.renew(held bigint[], secrets text[])
 returns table (claim_id bigint, lease_until timestamptz)
-language sql volatile security definer
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
+#variable_conflict use_column
+declare
+  v_now constant timestamptz(3) := date_trunc('milliseconds', clock_timestamp());
+begin
+  return query
   with kept as (
     select c.claim_id
       from unnest(held, secrets) h(claim_id, secret),
@@ -21,9 +26,7 @@ as $$
      order by 1
   )
   update taskledger.claims c
-     set heartbeat_at = date_trunc('milliseconds', clock_timestamp()),
-         lease_until = date_trunc('milliseconds', clock_timestamp()) + c.ttl_ms * interval '1 millisecond'
-    from kept
-   where c.claim_id = kept.claim_id
-  returning c.claim_id, c.lease_until
-$$;
+     set heartbeat_at = v_now, lease_until = v_now + c.ttl_ms * interval '1 millisecond'
+   where c.claim_id = any (array(select claim_id from kept))
+  returning c.claim_id, c.lease_until::timestamptz;
+end $$;

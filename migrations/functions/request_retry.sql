@@ -39,7 +39,7 @@ begin
           ('{' || v_reason || '}')::json);
   insert into taskledger.open_tasks (task_id, run_at, submitted_seq, version, attempts, priority, protected, state, realm,
                                      submitted_site, name, queue, checkpoint)
-  values (request_retry.task_id, v_now, v_task.seq, v_task.version + 1, (v_task.data -> 'retry' ->> 'attempts')::int,
+  values (request_retry.task_id, v_now, v_task.seq, v_task.version + 1, (v_task.data -> 'retry' ->> 'attempts')::numeric::int,
           coalesce((select e.data ->> 'priority' from taskledger.events e
                      where e.task_id = request_retry.task_id and e.type = 'task.rescheduled' and e.data -> 'priority' is not null
                      order by e.epoch desc, e.version desc limit 1), v_task.data ->> 'priority')::smallint,

@@ -1,6 +1,6 @@
 -- Records how attempts ended, for one runner, in one transaction. `held` are the claims it speaks for, with their secrets.
 -- Outcome i is: task_ids[i] of claim claim_ids[i] (together they name one lease), outcomes[i] = completed | failed | retry |
--- released | aborted, details[i] (the output; the error of failed and retry; {"reason": …} of released and aborted),
+-- released | aborted | in_doubt, details[i] (the output; the error of failed and retry; {"reason": …} of the others),
 -- ended_ms_ago[i] and ran_ms[i] on the runner's monotonic clock, retry_in_ms[i] for retry and released, and reports[i]
 -- ({usage, log_tail, exit_code, exit_signal, killed}). Answers only what was NOT newly recorded: `already` (this very
 -- outcome had been recorded by an earlier call whose answer was lost), `refused` (the lease was lost: the result is kept as
@@ -38,9 +38,9 @@ begin
   if cardinality(task_ids) <> cardinality(claim_ids) or cardinality(task_ids) <> cardinality(outcomes)
     or cardinality(task_ids) <> cardinality(details) or cardinality(task_ids) <> cardinality(ended_ms_ago)
     or cardinality(task_ids) <> cardinality(ran_ms) or cardinality(held) <> cardinality(secrets)
-    or not outcomes <@ array['completed', 'failed', 'retry', 'released', 'aborted'] then
+    or not outcomes <@ array['completed', 'failed', 'retry', 'released', 'aborted', 'in_doubt'] then
     raise exception using errcode = 'TL002',
-      message = 'Expected arrays of one length, and outcomes out of completed, failed, retry, released, aborted; found others. Correct the call; nothing was recorded.';
+      message = 'Expected arrays of one length, and outcomes out of completed, failed, retry, released, aborted, in_doubt; found others. Correct the call; nothing was recorded.';
   end if;
   select e.site, e.realm, e.epoch into v_realm from taskledger.enter_realm(settle.realm) e;
 
@@ -55,7 +55,7 @@ begin
              as o(task_id, claim_id, outcome, detail, ago, ran, report)
      where t.task_id = any (settle.task_ids) and t.claim_id = any (array(select claim_id from live))
        and t.task_id = o.task_id and t.claim_id = o.claim_id
-       and (o.outcome in ('completed', 'failed', 'aborted') or t.abort_answers is not null)
+       and (o.outcome in ('completed', 'failed', 'aborted') or t.abort_answers is not null and o.outcome <> 'in_doubt')
     returning t.task_id, t.claim_id, t.realm, t.version, t.lease_epoch, t.lease_version, t.attempt, t.attempts,
               -- An attempt that was told to stop and would be tried again ends here instead.
               case when o.outcome in ('retry', 'released') then 'aborted' else o.outcome end as outcome,
@@ -86,29 +86,30 @@ begin
     into v_settled, v_settled_claims, v_live, v_some_left
     from closed c;
 
-  if outcomes && array['retry', 'released'] then
+  if outcomes && array['retry', 'released', 'in_doubt'] then
     with reopened as (
       update taskledger.open_tasks t
-         set state = 'pending', version = t.version + 1, claim_id = null, progress = null,
+         set state = case o.outcome when 'in_doubt' then 'in_doubt' else 'pending' end, version = t.version + 1, claim_id = null, progress = null,
              attempt = t.attempt - case o.outcome when 'released' then 1 else 0 end,
              run_at = v_now + coalesce(o.retry_in, 0) * interval '1 millisecond'
         from unnest(task_ids, claim_ids, outcomes, details, ended_ms_ago, ran_ms, retry_in_ms, reports)
                as o(task_id, claim_id, outcome, detail, ago, ran, retry_in, report)
        where t.task_id = any (settle.task_ids) and t.claim_id = any (v_live)
-         and t.task_id = o.task_id and t.claim_id = o.claim_id and o.outcome in ('retry', 'released')
-         and t.abort_answers is null
+         and t.task_id = o.task_id and t.claim_id = o.claim_id and o.outcome in ('retry', 'released', 'in_doubt')
+         and (t.abort_answers is null or o.outcome = 'in_doubt')
       returning t.task_id, o.claim_id, t.realm, t.version, t.lease_epoch, t.lease_version, t.attempt, t.run_at,
                 o.outcome, o.detail, o.ago, o.ran, o.report
     ), logged as (
       insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, data)
       select v_realm.site, nextval('taskledger.event_seq'), r.realm, v_realm.epoch, r.task_id, r.version,
-             case r.outcome when 'retry' then 'task.attempt_failed' else 'task.lease_released' end, v_now, v_actor,
+             case r.outcome when 'retry' then 'task.attempt_failed' when 'released' then 'task.lease_released' else 'task.in_doubt' end, v_now, v_actor,
              ('{"lease":[' || r.lease_epoch || ',' || r.lease_version || ']'
                || case r.outcome
                     when 'retry' then ',"attempt":' || r.attempt || ',"error":' || coalesce(r.detail, '{}')::text
                       || ',"started_at":' || left(to_json(v_utc - (r.ago + r.ran) * interval '1 millisecond')::text, -1)
                       || 'Z","finished_at":' || left(to_json(v_utc - r.ago * interval '1 millisecond')::text, -1) || 'Z"'
                       || ',"retry_at":' || left(to_json(r.run_at at time zone 'UTC')::text, -1) || 'Z"'
+                    when 'in_doubt' then ',"why":' || coalesce((r.detail -> 'reason')::text, '"its runner could not say how it ended"')
                     else ',"attempt":' || r.attempt + 1 || coalesce(',"reason":' || (r.detail -> 'reason')::text, '')
                       || ',"run_at":' || left(to_json(r.run_at at time zone 'UTC')::text, -1) || 'Z"'
                   end

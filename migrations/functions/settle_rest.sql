@@ -42,7 +42,7 @@ begin
       if v_end.type is null then
         -- The lease is in force, under another claim: nothing has ended that a result could come too late for.
         verdict := 'unknown';
-      elsif v_end.type = (case v_outcome.outcome when 'retry' then 'task.attempt_failed' when 'released' then 'task.lease_released'
+      elsif v_end.type = (case v_outcome.outcome when 'retry' then 'task.attempt_failed' when 'released' then 'task.lease_released' when 'in_doubt' then 'task.in_doubt'
                             else 'task.' || v_outcome.outcome end)
         -- What would have been tried again ended here because it was asked to stop.
         or v_end.type = 'task.aborted' and v_outcome.outcome in ('retry', 'released') then

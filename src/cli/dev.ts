@@ -53,7 +53,6 @@ async function dev(options: DevOptions): Promise<void> {
   const signals = createSignals();
   logSignals(signals, openLogger());
   const server = await startEmbeddedPostgres({ dataDir, port: options.port, signals });
-  wish.second.addEventListener('abort', () => void server.stop('immediate'), { once: true });
   try {
     await migrate({ connectionString: server.url, site, signals });
     await serve(server, handlers, { wish, signals, terminal });

@@ -89,7 +89,7 @@ function refuseUnreadableTypeScript(file: string): void {
   if (!/\.[cm]?ts$/.test(file) || (typescript !== undefined && typescript !== false)) return;
   throw invalid(
     'a module this Node can load',
-    `${file}, TypeScript, and Node ${process.versions.node}`,
+    `${file}, TypeScript, and Node ${process.version}`,
     'Compile it to JavaScript and name that file, or use Node 22.18 or newer',
   );
 }

@@ -26,7 +26,7 @@ export function addShow(program: Command): void {
 }
 
 /** The task in lines `name  value`; what says nothing is left out. */
-export function taskLines(task: TaskState, terminal: Terminal): string[] {
+function taskLines(task: TaskState, terminal: Terminal): string[] {
   const rows: [string, string | null][] = [
     ['task', `${task.id}  ${task.name}`],
     ['state', `${stateText(task.state, terminal)}${attempts(task)}`],

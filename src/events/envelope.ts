@@ -17,7 +17,7 @@ export const momentSchema = z.iso.datetime({ offset: true });
 export const anyJson = z.unknown();
 
 /** Why a decision was made and by whose wish; `answers` names the requests it answers. */
-export const contextSchema = z.looseObject({
+const contextSchema = z.looseObject({
   on_behalf_of: z.string().optional(),
   traceparent: z.string().optional(),
   correlation: z.string().optional(),

@@ -10,7 +10,7 @@ export interface Position {
 export type PositionRef = readonly [site: string, seq: string];
 
 /** Incarnation `i` of a site (1, 2, …) draws the seqs `(i - 1) << INCARNATION_SHIFT | n`. */
-export const INCARNATION_SHIFT = 40n;
+const INCARNATION_SHIFT = 40n;
 
 const LOCAL_MASK = (1n << INCARNATION_SHIFT) - 1n;
 const MAX_SEQ = (1n << 63n) - 1n;

@@ -55,6 +55,8 @@ export interface Claim {
   readonly claimId: string;
   readonly secret: string;
   readonly leases: readonly Lease[];
+  /** Characters of the answer: what these leases take in memory, roughly. */
+  readonly size: number;
 }
 
 type LeaseTuple = [
@@ -99,7 +101,7 @@ export function claimOf(row: ClaimRow): Claim {
       checkpoint,
     }),
   );
-  return { claimId: row.claim_id, secret: row.secret, leases };
+  return { claimId: row.claim_id, secret: row.secret, leases, size: row.tasks.length };
 }
 
 /**

@@ -1,13 +1,13 @@
 import type { PreparedQueryable } from '../postgres/queryable.ts';
 
-export type OutcomeKind = 'completed' | 'failed' | 'retry' | 'released' | 'aborted';
+export type OutcomeKind = 'completed' | 'failed' | 'retry' | 'released' | 'aborted' | 'in_doubt';
 
 /** How one attempt ended. Times are on the runner's monotonic clock; the ledger turns them into its own. */
 export interface Outcome {
   readonly taskId: string;
   readonly claimId: string;
   readonly kind: OutcomeKind;
-  /** JSON text: the output of completed, the error of failed and retry, {"reason": …} of released and aborted. */
+  /** JSON text: the output of completed, the error of failed and retry, {"reason": …} of the others. */
   readonly detailJson: string | null;
   readonly endedAtMs: number;
   readonly ranMs: number;

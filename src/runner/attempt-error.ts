@@ -2,7 +2,7 @@ import { LedgerError } from '../errors.ts';
 import { encodePayload } from '../events/payload.ts';
 
 /** Longest message and stack that enter the log, in characters; the rest is cut. */
-export const MAX_ERROR_TEXT = 4000;
+const MAX_ERROR_TEXT = 4000;
 const maxCauses = 3;
 
 function storable(text: string): string {

@@ -65,11 +65,11 @@ export class AttemptPool {
     }
   }
 
-  /** Gives back what still runs; its late result is dropped here. Returns how many attempts that were. */
+  /** Gives back what still runs (a protected task becomes in doubt); its late result is dropped here. Returns how many attempts that were. */
   abandon(reason: string): number {
     const left = [...this.#running];
     this.#running.clear();
-    for (const attempt of left) this.#options.onOutcome(attempt.released(reason));
+    for (const attempt of left) this.#options.onOutcome(attempt.unfinished(reason));
     return left.length;
   }
 

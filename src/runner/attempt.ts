@@ -138,7 +138,21 @@ export class Attempt implements HandlerContext<unknown> {
     return this.#ended('completed', json);
   }
 
+  /**
+   * The outcome of an attempt that stops before its handler has said how it went: given back, but for a protected task,
+   * which must not start a second time while its effect may have happened.
+   */
+  unfinished(reason: string): Outcome {
+    if (this.#lease.submitted.protected !== true) return this.released(reason);
+    return this.#ended(
+      'in_doubt',
+      encodePayload({ reason: `the attempt was stopped (${reason}) before it ended` }, 'reason'),
+    );
+  }
+
   #failed(error: unknown, handler: Handler, random: () => number): Outcome {
+    if (this.#stoppedFor !== undefined && this.#lease.submitted.protected === true)
+      return this.unfinished(this.#stoppedFor);
     if (this.#stoppedFor === 'shutdown') return this.released('shutdown');
     if (this.#stoppedFor === 'abort') return this.aborted();
     const cause = error instanceof AttemptFailure ? error.reason : error;

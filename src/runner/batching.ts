@@ -7,8 +7,10 @@ interface BatchingOptions {
 
 /** Work to have in hand beyond what runs: enough to bridge a round trip, little enough to be fair to other runners. */
 const workAheadMs = 50;
-/** How much a new run time moves the average. */
+/** How much a new run time, or a new size, moves the average. */
 const weight = 0.05;
+/** Inputs to have in hand, as JSON text: bounds the memory of a runner whose tasks carry large ones. */
+const inHandBytes = 16 * 1024 * 1024;
 
 /**
  * How many leases to hold. Slow handlers get what can run at once, and nothing waits in this process that another runner
@@ -17,6 +19,7 @@ const weight = 0.05;
 export class Batching {
   readonly #options: BatchingOptions;
   #averageMs: number | undefined;
+  #averageBytes = 0;
 
   constructor(options: BatchingOptions) {
     this.#options = options;
@@ -26,12 +29,20 @@ export class Batching {
     this.#averageMs = this.#averageMs === undefined ? ms : this.#averageMs + weight * (ms - this.#averageMs);
   }
 
+  /** A claim brought that much text for that many tasks. */
+  received(bytes: number, tasks: number): void {
+    if (tasks === 0) return;
+    const share = 1 - (1 - weight) ** tasks;
+    this.#averageBytes += share * (bytes / tasks - this.#averageBytes);
+  }
+
   /** Leases to have in hand, running ones included. Until something has run: what can run at once. */
   target(): number {
     const { concurrency, maxBatch, connections, prefetch } = this.#options;
     if (!prefetch || this.#averageMs === undefined) return concurrency;
     const ahead = Math.floor((concurrency * workAheadMs) / Math.max(this.#averageMs, 0.001));
-    return Math.max(concurrency, Math.min(ahead, maxBatch * connections));
+    const affordable = Math.floor(inHandBytes / Math.max(this.#averageBytes, 1));
+    return Math.max(concurrency, Math.min(ahead, affordable, maxBatch * connections));
   }
 
   /** The smallest room worth a round trip of its own: a whole batch once batches pay, else a single free place. */

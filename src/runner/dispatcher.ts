@@ -9,6 +9,7 @@ import { AttemptPool } from './attempt-pool.ts';
 import { Batching } from './batching.ts';
 import { ClaimsInHand } from './claims-in-hand.ts';
 import { Lanes } from './lanes.ts';
+import { OutcomeBox } from './outcome-box.ts';
 import { sharedMonotonicMs } from './lease-keeper.ts';
 
 interface LeaseInHand extends HeldClaim {
@@ -54,7 +55,7 @@ export class Dispatcher {
   readonly #lanes: Lanes;
   readonly #batching: Batching;
   readonly #claims = new ClaimsInHand();
-  #outcomes: Outcome[] = [];
+  readonly #outcomes: OutcomeBox;
   #exchanging = 0;
   /** Leases asked for by exchanges under way. */
   #asked = 0;
@@ -75,6 +76,7 @@ export class Dispatcher {
     this.#options = options;
     this.#lanes = new Lanes(options.clock, options.random);
     this.#batching = new Batching(options);
+    this.#outcomes = new OutcomeBox(options.maxBatch);
     this.attempts = new AttemptPool({
       ...options,
       sendProgress: (claimId, taskId, progress) => this.#sendProgress(claimId, taskId, progress),
@@ -174,8 +176,8 @@ export class Dispatcher {
 
   /** One round trip. Whatever goes wrong, its outcomes are kept and sent again. */
   async #exchange(): Promise<void> {
-    const { clock, maxBatch } = this.#options;
-    const outcomes = this.#outcomes.splice(0, maxBatch);
+    const { clock } = this.#options;
+    const outcomes = this.#outcomes.take();
     if (this.#outcomes.length === 0) this.#due = false;
     clearTimeout(this.#lingering);
     this.#lingering = undefined;
@@ -188,9 +190,10 @@ export class Dispatcher {
     try {
       const answer = await this.#options.exchange(request);
       this.#failures = 0;
+      this.#outcomes.accepted();
       this.#learn(request, answer, clock.monotonic() - sentAtMs);
     } catch (error) {
-      this.#outcomes = [...outcomes, ...this.#outcomes];
+      this.#outcomes.putBack(outcomes, error);
       this.#pause(error);
     } finally {
       this.#exchanging -= 1;
@@ -236,6 +239,7 @@ export class Dispatcher {
     // Short of what was asked, and only the known lanes were looked at: look everywhere as soon as that is due.
     if (!this.#hungry && lanes !== undefined) this.#lookIn(this.#lanes.widerLookInMs());
     if (claim !== undefined) {
+      this.#batching.received(claim.size, leases.length);
       this.#claims.add(claim, leases.length);
       this.#options.onClaim(claim, sharedMonotonicMs() - tookMs);
       this.attempts.add(leases);

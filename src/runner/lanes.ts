@@ -19,6 +19,7 @@ export class Lanes {
   readonly #random: () => number;
   #widerLookAt = Number.NEGATIVE_INFINITY;
   #widerLookTookMs = 0;
+  #lastWiderLookMs = 0;
   #dry = true;
 
   constructor(clock: Clock, random: () => number) {
@@ -46,7 +47,9 @@ export class Lanes {
   learn(lanes: readonly Lane[] | undefined, leases: readonly Lease[], asked: number, tookMs: number): void {
     if (lanes === undefined) {
       this.#widerLookAt = this.#clock.monotonic();
-      this.#widerLookTookMs = tookMs;
+      // The shorter of the last two: the first one also opens connections and plans its statements.
+      this.#widerLookTookMs = Math.min(tookMs, this.#lastWiderLookMs);
+      this.#lastWiderLookMs = tookMs;
       if (this.#known.size > maxKnown) this.#known.clear();
     }
     this.#dry = leases.length < asked;

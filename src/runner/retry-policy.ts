@@ -3,7 +3,7 @@ import type { RetryPolicy } from '../events/submitted.ts';
 type Backoff = NonNullable<RetryPolicy['backoff']>;
 
 /** When a policy names none: 1 s, 2 s, 4 s …, at most 5 minutes, with full jitter. */
-export const defaultBackoff: Backoff = { kind: 'exponential', delay_ms: 1000, cap_ms: 300_000 };
+const defaultBackoff: Backoff = { kind: 'exponential', delay_ms: 1000, cap_ms: 300_000 };
 
 /**
  * How long to wait before the attempt after `attempt`, in milliseconds; undefined when all attempts are used.

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { chmod, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -96,17 +97,14 @@ test.runIf(process.geteuid?.() === 0)(
   async () => {
     const cwd = await emptyDirectory();
     await chmod(cwd, 0o700);
+    const elsewhere = `/var/tmp/taskledger-0-${createHash('sha256').update(cwd).digest('hex').slice(0, 12)}`;
+    onTestFinished(() => rm(elsewhere, { recursive: true, force: true }));
     const { ready, stop } = await startDev([], { cwd });
     const listed = await runCli(['list', '--json'], { cwd });
-    expect([ready.ready, listed.status, await readdir(cwd)]).toEqual([true, 0, []]);
+    expect([ready.ready, listed.status, await readdir(cwd), existsSync(elsewhere)]).toEqual([true, 0, [], true]);
     expect(await stop()).toBe(0);
     const refused = await runCli(['dev', '--data', 'here', '--json'], { cwd });
     expect([refused.status, refused.error()['error']]).toEqual([2, 'TASKLEDGER_INVALID_OPTION']);
-    const places = (await readdir('/var/tmp')).filter((name) => /^taskledger-0-[0-9a-f]{12}$/.test(name));
-    for (const place of places) {
-      if (!existsSync(path.join('/var/tmp', place, 'owner.json')))
-        await rm(path.join('/var/tmp', place), { recursive: true });
-    }
   },
 );
 

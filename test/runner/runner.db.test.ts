@@ -195,3 +195,27 @@ test('stopping a runner lets what runs finish, and gives back the rest', async (
   ]);
   expect(await differencesFromLog(t)).toEqual([]);
 });
+
+test('a protected task that was stopped before it ended is in doubt, is not started again, and is resolved by a person', async () => {
+  const t = await testLedger();
+  const pay = defineTask<string>({ name: 'payouts.settle', protected: true });
+  let starts = 0;
+  const hangs = pay.handle(() => {
+    starts += 1;
+    return new Promise<never>(() => undefined);
+  });
+  const { id } = await t.ledger.submit(pay, 'P-1');
+  const started = t.ledger.signals.next('attempt.started');
+  const runner = await t.run([hangs]);
+  await started;
+  await runner.stop(0);
+  await t.run([hangs]);
+  await t.ledger.signals.next('claim.granted', ({ tasks }) => tasks === 0);
+  expect(starts).toBe(1);
+  expect(typesOf(await t.ledger.history(id))).toEqual(['submitted', 'leased', 'in_doubt']);
+  expect(await differencesFromLog(t)).toEqual([]);
+  expect(await t.ledger.resolve(id, { outcome: 'completed', output: 'paid', reason: 'the bank shows it' })).toBe(
+    'completed',
+  );
+  expect(await t.ledger.get(id)).toMatchObject({ state: 'completed', output: 'paid' });
+});

@@ -21,7 +21,7 @@ export function addDemo(program: Command): void {
   program
     .command('demo')
     .description(
-      'see it work: a real PostgreSQL in a temporary directory, a main job from beginning to end, no traces left',
+      'see it work: a real PostgreSQL in a temporary directory, a day of work from beginning to end, no traces left',
     )
     .option('--tasks <n>', 'how many small tasks', integer('--tasks', 0, ticketsMax), 2000)
     .option('--keep', 'keep the site running afterwards, until told to stop, and print its URL')
