@@ -8,6 +8,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Timers fire at once when they are to wait longer, for ever included. */
+const longestTimerMs = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -22,7 +25,12 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      let timer: NodeJS.Timeout;
+      const wait = (leftMs: number): void => {
+        const partMs = Math.min(leftMs, longestTimerMs);
+        timer = setTimeout(() => (leftMs > partMs ? wait(leftMs - partMs) : done()), partMs);
+      };
+      wait(ms);
       signal?.addEventListener('abort', done, { once: true });
     }),
 };

@@ -49,11 +49,6 @@ export const errorCodes = {
     meaning: 'Something tried to change or remove a recorded event.',
     sqlState: 'TL007',
   },
-  TASKLEDGER_INVALID_LEASE: {
-    kind: 'refused',
-    meaning: 'A claim or its secret is unknown: whoever sent it does not hold these leases.',
-    sqlState: 'TL008',
-  },
   TASKLEDGER_NOT_MIGRATED: {
     kind: 'unreachable',
     meaning: 'The database has no taskledger schema, or an older one than this release needs.',

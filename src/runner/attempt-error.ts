@@ -5,12 +5,21 @@ import { encodePayload } from '../events/payload.ts';
 const MAX_ERROR_TEXT = 4000;
 const maxCauses = 3;
 
-function storable(text: string): string {
-  return text.slice(0, MAX_ERROR_TEXT).toWellFormed().replaceAll('\0', '\uFFFD');
+/** Handlers throw anything, and give errors names and messages that are no strings: not all of it has a text. */
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return 'something that cannot be shown as text';
+  }
+}
+
+function storable(value: unknown): string {
+  return textOf(value).slice(0, MAX_ERROR_TEXT).toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
 function describe(error: unknown, causesLeft: number): Record<string, unknown> {
-  if (!(error instanceof Error)) return { message: storable(String(error)) };
+  if (!(error instanceof Error)) return { message: storable(error) };
   const described: Record<string, unknown> = { name: storable(error.name), message: storable(error.message) };
   if (error.stack !== undefined) described['stack'] = storable(error.stack);
   if (error.cause !== undefined && causesLeft > 0) described['cause'] = describe(error.cause, causesLeft - 1);
@@ -20,8 +29,19 @@ function describe(error: unknown, causesLeft: number): Record<string, unknown> {
 /** Stable codes of what can go wrong in an attempt, as recorded in `error.code`. */
 export type AttemptErrorCode = 'HANDLER_ERROR' | 'INVALID_INPUT' | 'INVALID_OUTPUT' | 'TIMEOUT' | 'NO_HANDLER';
 
-/** The JSON text of an attempt's error: code, name, message, stack and up to three causes, each cut to a bounded size. */
+/**
+ * The JSON text of an attempt's error: code, name, message, stack and up to three causes, each cut to a bounded size.
+ * Never throws, whatever was thrown: an attempt without an outcome would stay in hand for ever.
+ */
 export function attemptErrorJson(code: AttemptErrorCode, error: unknown): string {
-  const details = error instanceof LedgerError && error.details !== undefined ? { details: error.details } : {};
-  return encodePayload({ code, ...describe(error, maxCauses), ...details }, 'error of the attempt');
+  const described = { code, ...describe(error, maxCauses) };
+  const details = error instanceof LedgerError ? error.details : undefined;
+  if (details !== undefined) {
+    try {
+      return encodePayload({ ...described, details }, 'error of the attempt');
+    } catch {
+      // A schema's issues may quote what cannot be stored, such as a key with NUL in it; the message says the most of it.
+    }
+  }
+  return encodePayload(described, 'error of the attempt');
 }

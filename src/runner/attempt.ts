@@ -12,6 +12,11 @@ import { retryDelayMs } from './retry-policy.ts';
 /** Why the runner tells an attempt to stop. */
 export type StopReason = 'abort' | 'timeout' | 'lease lost' | 'shutdown';
 
+/** Timers of Node.js fire at once when they are to wait longer. */
+const longestTimerMs = 2 ** 31 - 1;
+/** A hundred years: beyond it, a time of the database may not exist, and one outcome would spoil its whole batch. */
+const longestRetryInMs = 100 * 365.25 * 86_400_000;
+
 /** How an attempt reports progress to the ledger. */
 export type ReportProgress = (attempt: Attempt, progress: Progress) => Promise<void>;
 
@@ -33,6 +38,7 @@ export class Attempt implements HandlerContext<unknown> {
   #input: unknown;
   #stop: AbortController | undefined;
   #stoppedFor: StopReason | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(lease: Lease, clock: Clock, report: ReportProgress) {
     this.#lease = lease;
@@ -80,9 +86,9 @@ export class Attempt implements HandlerContext<unknown> {
   /** Runs the handler. Synchronous when everything in it is, so that a batch of small tasks costs no turn of the loop each. */
   run(handler: Handler, random: () => number): Outcome | Promise<Outcome> {
     const { timeout_ms } = this.#lease.submitted;
-    const timer = timeout_ms === undefined ? undefined : setTimeout(() => this.stop('timeout'), timeout_ms);
+    if (timeout_ms !== undefined) this.#stopAfter(timeout_ms);
     const finish = (outcome: Outcome): Outcome => {
-      clearTimeout(timer);
+      clearTimeout(this.#timer);
       return outcome;
     };
     try {
@@ -106,6 +112,11 @@ export class Attempt implements HandlerContext<unknown> {
   /** The outcome of an attempt that stopped because it was asked to. */
   aborted(): Outcome {
     return this.#ended('aborted', null);
+  }
+
+  #stopAfter(ms: number): void {
+    const partMs = Math.min(ms, longestTimerMs);
+    this.#timer = setTimeout(() => (ms > partMs ? this.#stopAfter(ms - partMs) : this.stop('timeout')), partMs);
   }
 
   async #checkAndRun(handler: Handler): Promise<unknown> {
@@ -171,8 +182,10 @@ export class Attempt implements HandlerContext<unknown> {
     if (code === 'INVALID_INPUT' || cause instanceof FatalError || !isRetryable(handler, cause)) return undefined;
     const wait = retryDelayMs(this.#lease.submitted.retry, this.attempt, random);
     if (wait === undefined) return undefined;
-    if (cause instanceof RetryAfter) return cause.delayMs;
-    if (cause instanceof RetryAt) return Math.max(0, cause.at.getTime() - this.#clock.now());
+    if (cause instanceof RetryAfter) return Math.min(cause.delayMs, longestRetryInMs);
+    if (cause instanceof RetryAt) {
+      return Math.min(Math.max(0, cause.at.getTime() - this.#clock.now()), longestRetryInMs);
+    }
     return wait;
   }
 

@@ -235,7 +235,8 @@ export class Dispatcher {
     const { runner, signals } = this.#options;
     const leases: readonly Lease[] = claim?.leases ?? [];
     this.#lanes.learn(lanes, leases, maxTasks, tookMs);
-    this.#hungry = leases.length === maxTasks;
+    // A doorbell that rang meanwhile may have been for a task this claim came too early to see.
+    this.#hungry = this.#rang || leases.length === maxTasks;
     // Short of what was asked, and only the known lanes were looked at: look everywhere as soon as that is due.
     if (!this.#hungry && lanes !== undefined) this.#lookIn(this.#lanes.widerLookInMs());
     if (claim !== undefined) {

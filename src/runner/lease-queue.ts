@@ -1,5 +1,8 @@
 import type { Lease } from '../ledger/claim.ts';
 
+/** Places of taken leases are given back once there are that many, and more than there are waiting ones. */
+const emptyPlacesMin = 1000;
+
 /** Leases in hand that have not begun, first in, first out. Taking one costs the same however many wait. */
 export class LeaseQueue {
   #leases: Lease[] = [];
@@ -17,8 +20,9 @@ export class LeaseQueue {
     const lease = this.#leases[this.#head];
     if (lease === undefined) return undefined;
     this.#head += 1;
-    if (this.#head === this.#leases.length) {
-      this.#leases = [];
+    // Under a steady load the queue is never empty: without this, every lease it ever held would be kept.
+    if (this.size === 0 || (this.#head >= emptyPlacesMin && this.#head > this.size)) {
+      this.#leases = this.#leases.slice(this.#head);
       this.#head = 0;
     }
     return lease;

@@ -1,3 +1,4 @@
+import { LedgerError } from '../errors.ts';
 import { durationMs, type Duration } from '../ledger/duration.ts';
 
 /** Thrown by a handler: no further attempt, whatever the retry policy says. */
@@ -22,8 +23,16 @@ export class RetryAt extends Error {
   override readonly name = 'RetryAt';
   readonly at: Date;
 
+  /** @throws LedgerError TASKLEDGER_INVALID_OPTION when it is no moment */
   constructor(at: Date, message = 'the handler asked for another attempt at a set time', options?: ErrorOptions) {
     super(message, options);
+    if (Number.isNaN(at.getTime())) {
+      throw new LedgerError('TASKLEDGER_INVALID_OPTION', {
+        expected: 'RetryAt to be given a valid Date',
+        found: 'an invalid one',
+        remedy: 'Check how the Date was made',
+      });
+    }
     this.at = at;
   }
 }

@@ -37,6 +37,7 @@ export function outcomeOf(lease: Lease, kind: OutcomeKind, more: Partial<Outcome
     retry: { code: 'HANDLER_ERROR', message: 'no luck yet' },
     released: { reason: 'drain' },
     aborted: { reason: 'stopped' },
+    in_doubt: { reason: 'stopped half way' },
   };
   const { taskId, claimId } = lease;
   return { taskId, claimId, kind, detailJson: JSON.stringify(detail[kind]), endedAtMs: 95, ranMs: 20, ...more };

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -54,8 +55,10 @@ export function spawnRunner({ url, name, effects, handler, ttlMs = 1000 }: Runne
     const runner = ledger.runner({ handlers: [task.handle(run)], name, leaseTtlMs: ttlMs, pollMs: 50, concurrency: 1 });
     await runner.start();
     process.on('disconnect', () => process.exit());`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    cwd: '/',
+  // A file beside the effects: a script given on the command line cannot start threads.
+  const file = path.join(path.dirname(effects), `${name}.mjs`);
+  writeFileSync(file, script);
+  const child = spawn(process.execPath, [file], {
     env: { PATH: process.env['PATH'] },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });

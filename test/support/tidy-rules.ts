@@ -100,7 +100,7 @@ export const sqlFunctionsTellTheirCost: TidyRule = (files) =>
 export function sqlStatesMatch(files: readonly TreeFile[], known: readonly string[]): string[] {
   const sql = files.filter((file) => isMigration(file) || isSqlFunction(file));
   const raised = new Map(
-    sql.flatMap(({ path, text }) => [...text.matchAll(/'(TL\d{3})'/g)].map(([, state]) => [state, path])),
+    sql.flatMap(({ path, text }) => [...text.matchAll(/'(TL\d{3})[':]/g)].map(([, state]) => [state, path])),
   );
   const unknown = [...raised].filter(([state]) => !known.includes(state ?? ''));
   return [

@@ -30,7 +30,7 @@ const allowances: readonly Allowance[] = [
   { phrase: /#!\/usr\/bin\/env node\b|\bruntimes\/node\b|['"]node['"]/g, reason: 'the runtime as a program' },
   { phrase: /\bnode(?= (--?[\w-]+|[\w./-]+\.[cm]?[jt]s\b))/g, reason: 'the runtime as a command' },
   { phrase: /\bworker_threads\b|\bworker threads?\b/gi, reason: 'threads of Node.js' },
-  { phrase: /\bWorker\b/g, beside: 'node:worker_threads', reason: 'the class of node:worker_threads' },
+  { phrase: /\bWorker\b|\bworkerData\b/g, beside: 'node:worker_threads', reason: 'names of node:worker_threads' },
   { phrase: /\bmax_\w*workers?\w*\b/g, reason: 'settings of Postgres' },
   { phrase: /\b(background|parallel|apply|replication|autovacuum) workers?\b/gi, reason: 'processes of Postgres' },
   {
