@@ -27,7 +27,9 @@ declare
   v_now constant timestamptz(3) := date_trunc('milliseconds', clock_timestamp());
   v_utc constant timestamp(3) := v_now at time zone 'UTC';
   v_actor constant text := session_user;
-  v_realm record;
+  v_site text;
+  v_realm text;
+  v_epoch int;
   v_live bigint[];
   v_settled uuid[] := '{}';
   v_settled_claims bigint[] := '{}';
@@ -42,7 +44,7 @@ begin
     raise exception using errcode = 'TL002',
       message = 'Expected arrays of one length, and outcomes out of completed, failed, retry, released, aborted, in_doubt; found others. Correct the call; nothing was recorded.';
   end if;
-  select e.site, e.realm, e.epoch into v_realm from taskledger.enter_realm(settle.realm) e;
+  select e.site, e.realm, e.epoch into v_site, v_realm, v_epoch from taskledger.enter_realm(settle.realm) e;
 
   with live as materialized (
     select c.claim_id
@@ -62,7 +64,7 @@ begin
               o.detail, o.ago, o.ran, o.report, t.abort_answers
   ), logged as (
     insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data)
-    select v_realm.site, nextval('taskledger.event_seq'), c.realm, v_realm.epoch, c.task_id, c.version + 1,
+    select v_site, nextval('taskledger.event_seq'), c.realm, v_epoch, c.task_id, c.version + 1,
            'task.' || c.outcome, v_now, v_actor, ('{"answers":' || c.abort_answers::text || '}')::json,
            ('{"lease":[' || c.lease_epoch || ',' || c.lease_version || '],"attempt":' || c.attempt
              || case c.outcome
@@ -101,7 +103,7 @@ begin
                 o.outcome, o.detail, o.ago, o.ran, o.report
     ), logged as (
       insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, data)
-      select v_realm.site, nextval('taskledger.event_seq'), r.realm, v_realm.epoch, r.task_id, r.version,
+      select v_site, nextval('taskledger.event_seq'), r.realm, v_epoch, r.task_id, r.version,
              case r.outcome when 'retry' then 'task.attempt_failed' when 'released' then 'task.lease_released' else 'task.in_doubt' end, v_now, v_actor,
              ('{"lease":[' || r.lease_epoch || ',' || r.lease_version || ']'
                || case r.outcome

@@ -24,7 +24,9 @@ declare
   v_now constant timestamptz(3) := date_trunc('milliseconds', clock_timestamp());
   v_actor constant text := session_user;
   v_mark constant bigint := nextval('taskledger.event_seq');
-  v_realm record;
+  v_site text;
+  v_realm text;
+  v_epoch int;
   d record;
   v_plain_ok boolean;
   v_head text;
@@ -41,7 +43,7 @@ begin
     raise exception using errcode = 'TL001', message =
       'Expected JSON without \u0000 and without lone surrogates; found one. Correct it and submit again; nothing of this call was recorded.';
   end if;
-  select e.site, e.realm, e.epoch into v_realm from taskledger.enter_realm(submit_many.realm) e;
+  select e.site, e.realm, e.epoch into v_site, v_realm, v_epoch from taskledger.enter_realm(submit_many.realm) e;
 
   select x.name, x.input::text as input, coalesce(x.queue, 'default') as queue, x."group", coalesce(x.priority, '0') as priority, x.start_after, x.start_before,
          x.deadline, coalesce(x.retry::text, '{"attempts":3}') as retry, x.timeout_ms, coalesce(x.protected, 'false') as protected, x.plugin,
@@ -86,14 +88,14 @@ begin
                                                          timeout_ms, protected, plugin) end, false)
     ), keyed as (
       insert into taskledger.task_keys (realm, name, key, task_id)
-      select v_realm.realm, name, key, task_id from t where key is not null and (select n from refused) = 0 order by name, key, ord
+      select v_realm, name, key, task_id from t where key is not null and (select n from refused) = 0 order by name, key, ord
       on conflict do nothing
       returning task_id
     ), fresh as materialized (
       select t.* from t where (select n from refused) = 0 and (key is null or task_id in (select task_id from keyed))
     ), logged as (
       insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data)
-      select v_realm.site, seq, v_realm.realm, v_realm.epoch, task_id, 1, 'task.submitted', v_now, v_actor, submit_many.context,
+      select v_site, seq, v_realm, v_epoch, task_id, 1, 'task.submitted', v_now, v_actor, submit_many.context,
              case when plain then v_head || input || v_tail
                   else '{"name":"' || name || '","input":' || input
                     || taskledger.submitted_tail(queue, "group", priority, key, start_after, start_before, deadline, retry, timeout_ms,
@@ -104,14 +106,14 @@ begin
                                          protected, state, realm, submitted_site, name, queue)
       select task_id, coalesce(start_after::timestamptz, v_now), seq, start_before::timestamptz, deadline::timestamptz, 1,
              case retry when '{"attempts":3}' then 3 else (retry::json ->> 'attempts')::int end, priority::smallint,
-             protected::boolean, 'pending', v_realm.realm, v_realm.site, name, queue
+             protected::boolean, 'pending', v_realm, v_site, name, queue
         from fresh
     )
-    select ord, task_id, v_realm.site, seq, true from fresh;
+    select ord, task_id, v_site, seq, true from fresh;
     get diagnostics v_recorded = row_count;
   end if;
   if v_recorded < json_array_length(tasks) then
-    return query select * from taskledger.submission_answers(tasks, defaults, v_realm.site, v_realm.realm, v_recorded, v_mark);
+    return query select * from taskledger.submission_answers(tasks, defaults, v_site, v_realm, v_recorded, v_mark);
   end if;
   for v_name in select b.name from taskledger.doorbells b where b.armed_until > v_now loop
     if v_name = d.name or exists (select from json_array_elements(tasks) e where e ->> 'name' = v_name) then

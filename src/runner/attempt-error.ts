@@ -18,10 +18,20 @@ function storable(value: unknown): string {
   return textOf(value).slice(0, MAX_ERROR_TEXT).toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
+/** Undefined where asking throws: the stack is made when first asked for, out of whatever the message is by then. */
+function stackOf(error: Error): string | undefined {
+  try {
+    return error.stack;
+  } catch {
+    return undefined;
+  }
+}
+
 function describe(error: unknown, causesLeft: number): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: storable(error) };
   const described: Record<string, unknown> = { name: storable(error.name), message: storable(error.message) };
-  if (error.stack !== undefined) described['stack'] = storable(error.stack);
+  const stack = stackOf(error);
+  if (stack !== undefined) described['stack'] = storable(stack);
   if (error.cause !== undefined && causesLeft > 0) described['cause'] = describe(error.cause, causesLeft - 1);
   return described;
 }

@@ -117,6 +117,8 @@ export class Attempt implements HandlerContext<unknown> {
   #stopAfter(ms: number): void {
     const partMs = Math.min(ms, longestTimerMs);
     this.#timer = setTimeout(() => (ms > partMs ? this.#stopAfter(ms - partMs) : this.stop('timeout')), partMs);
+    // An attempt that was abandoned must not keep the process.
+    this.#timer.unref();
   }
 
   async #checkAndRun(handler: Handler): Promise<unknown> {

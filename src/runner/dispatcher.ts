@@ -70,6 +70,7 @@ export class Dispatcher {
   #nextLook: NodeJS.Timeout | undefined;
   #failures = 0;
   #pausedUntilMs = 0;
+  #closed = false;
   #whenQuiet: (() => void)[] = [];
 
   constructor(options: DispatcherOptions) {
@@ -137,8 +138,9 @@ export class Dispatcher {
     return this.#isQuiet();
   }
 
-  /** Forgets its timers; nothing is begun afterwards. */
+  /** Forgets its timers; nothing is begun afterwards, also not by an exchange that fails later. */
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#lingering);
     clearTimeout(this.#nextLook);
     this.#claiming = false;
@@ -149,6 +151,7 @@ export class Dispatcher {
   }
 
   #pump(): void {
+    if (this.#closed) return;
     this.attempts.fill();
     while (this.#wantsExchange()) void this.#exchange();
     if (this.#outcomes.length > 0 && !this.#due) this.#linger();
@@ -272,6 +275,7 @@ export class Dispatcher {
   }
 
   #lookIn(ms: number): void {
+    if (this.#closed) return;
     this.#nextLook ??= setTimeout(
       () => {
         this.#nextLook = undefined;

@@ -2,10 +2,12 @@ import { Worker } from 'node:worker_threads';
 import type { HeldClaim } from '../ledger/settle.ts';
 
 /** What the runner tells the thread that keeps its leases. */
-export type KeeperCommand =
-  | { readonly kind: 'hold'; readonly claim: HeldClaim }
-  | { readonly kind: 'drop'; readonly claimId: string }
-  | { readonly kind: 'stop' };
+export interface KeeperCommand {
+  readonly hold?: HeldClaim;
+  /** Claims with no open lease left. */
+  readonly drop: readonly string[];
+  readonly stop?: true;
+}
 
 /** What the thread tells back. Times are milliseconds of the process-wide monotonic clock (`process.hrtime`). */
 export type KeeperNews =
@@ -18,6 +20,8 @@ export interface KeeperSettings {
   readonly ttlMs: number;
   readonly applicationName: string;
 }
+
+const flushDropsMs = 500;
 
 /** The clock both threads share: `performance.now()` counts from a different origin in each. */
 export function sharedMonotonicMs(): number {
@@ -36,6 +40,8 @@ export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   #thread: Worker | undefined;
   #ended: Promise<void> = Promise.resolve();
+  #dropped: string[] = [];
+  #flushing: NodeJS.Timeout | undefined;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
@@ -58,21 +64,26 @@ export class LeaseKeeper {
   }
 
   hold(claim: HeldClaim): void {
-    this.#send({ kind: 'hold', claim });
+    this.#send({ hold: claim, drop: this.#dropped });
   }
 
+  /** Told with the next claim, or soon: a message costs a switch of threads, and a needless renewal harms nobody. */
   drop(claimId: string): void {
-    this.#send({ kind: 'drop', claimId });
+    this.#dropped.push(claimId);
+    this.#flushing ??= setTimeout(() => this.#send({ drop: this.#dropped }), flushDropsMs);
   }
 
   /** Ends the thread; claims that are still held run out at their TTL. */
   async stop(): Promise<void> {
-    this.#send({ kind: 'stop' });
+    this.#send({ drop: this.#dropped, stop: true });
     this.#thread = undefined;
     await this.#ended;
   }
 
   #send(command: KeeperCommand): void {
+    clearTimeout(this.#flushing);
+    this.#flushing = undefined;
+    this.#dropped = [];
     this.#thread?.postMessage(command);
   }
 }

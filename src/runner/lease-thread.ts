@@ -48,9 +48,9 @@ function schedule(ms: number): void {
 }
 
 parentPort?.on('message', (command: KeeperCommand) => {
-  if (command.kind === 'hold') held.set(command.claim.claimId, command.claim);
-  else if (command.kind === 'drop') held.delete(command.claimId);
-  else {
+  for (const claimId of command.drop) held.delete(claimId);
+  if (command.hold !== undefined) held.set(command.hold.claimId, command.hold);
+  if (command.stop === true) {
     clearTimeout(timer);
     parentPort?.close();
     void renewing.finally(() => {

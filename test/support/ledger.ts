@@ -81,11 +81,13 @@ const miscountedClaims = `select coalesce(c.claim_id, t.claim_id)::text as id, c
 /**
  * I3 and I4: the events of every task follow one another, every row of the hot table equals the fold of its task's events,
  * and every unfinished task has one.
+ * @param only look at these tasks; default all
  */
-export async function differencesFromLog({ pool, ledger }: TestLedger): Promise<string[]> {
+export async function differencesFromLog({ pool, ledger }: TestLedger, only?: readonly string[]): Promise<string[]> {
   const { rows: open } = await pool.query<HotRow>(hotRows);
   const { rows: ids } = await pool.query<{ task_id: string }>(
-    'select distinct task_id from taskledger.events where task_id is not null',
+    'select distinct task_id from taskledger.events where task_id is not null and ($1::uuid[] is null or task_id = any ($1))',
+    [only ?? null],
   );
   const { rows: miscounted } = await pool.query<{ id: string; open: number | null; held: number }>(miscountedClaims);
   const differences = miscounted.map(({ id, open, held }) => `claim ${id}: ${open} open, ${held} held`);

@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest';
+import type { Lease } from '../../src/ledger/claim.ts';
+import { Lanes } from '../../src/runner/lanes.ts';
+import { FakeClock, leaseOf } from './fakes.ts';
+
+const at = (ms: number): string => `2026-01-01T00:00:00.${String(ms).padStart(3, '0')}+00:00`;
+
+const lane = (name: string, priority: number, ms: number, taskId = 'a'): Lease =>
+  leaseOf(taskId, { runAt: at(ms) }, { name, priority });
+
+/** Lanes that have just looked everywhere, twice for 10 ms, and found these leases, as many as were asked for. */
+function having(...leases: Lease[]): { readonly lanes: Lanes; readonly clock: FakeClock } {
+  const clock = new FakeClock();
+  const lanes = new Lanes(clock, () => 0.5);
+  lanes.learn(undefined, [], 0, 10);
+  lanes.learn(undefined, leases, leases.length, 10);
+  return { lanes, clock };
+}
+
+test('the first look is everywhere, also when a doorbell rings', () => {
+  const lanes = new Lanes(new FakeClock(), () => 0.5);
+  expect(lanes.next(false)).toBeUndefined();
+  expect(lanes.next(true)).toBeUndefined();
+});
+
+test('while the known lanes give all that is asked, everything is looked at once a second', async () => {
+  const { lanes, clock } = having(lane('some.task', 0, 0));
+  await clock.advance(999);
+  expect(lanes.next(false)).toHaveLength(1);
+  await clock.advance(1);
+  expect(lanes.next(false)).toBeUndefined();
+});
+
+test('when they have run dry, everything is looked at again, but only for a twentieth of the time', async () => {
+  const { lanes, clock } = having(lane('some.task', 0, 0));
+  lanes.learn(lanes.next(false), [], 5, 1);
+  expect(lanes.widerLookInMs()).toBe(200);
+  await clock.advance(199);
+  expect(lanes.next(false)).toHaveLength(1);
+  await clock.advance(1);
+  expect(lanes.next(false)).toBeUndefined();
+});
+
+test('one slow look everywhere does not put off the next one, two do', () => {
+  const { lanes } = having(lane('some.task', 0, 0));
+  lanes.learn(undefined, [], 5, 500);
+  expect(lanes.widerLookInMs()).toBe(200);
+  lanes.learn(undefined, [], 5, 400);
+  expect(lanes.widerLookInMs()).toBe(8000);
+});
+
+test('after a doorbell the known lanes are looked at first', async () => {
+  const { lanes, clock } = having(lane('some.task', 0, 0));
+  await clock.advance(5000);
+  expect(lanes.next(true)).toHaveLength(1);
+  expect(lanes.next(false)).toBeUndefined();
+});
+
+test('a low-water mark only grows, by start time and then by id', () => {
+  const { lanes } = having(lane('some.task', 0, 5, 'b'));
+  const mark = (): unknown => lanes.next(false)?.map(({ from, from_id }) => [from, from_id]);
+  expect(mark()).toEqual([[at(5), 'b']]);
+  lanes.learn([], [lane('some.task', 0, 4, 'z'), lane('some.task', 0, 5, 'a')], 2, 1);
+  expect(mark()).toEqual([[at(5), 'b']]);
+  lanes.learn([], [lane('some.task', 0, 5, 'c')], 1, 1);
+  expect(mark()).toEqual([[at(5), 'c']]);
+  lanes.learn([], [lane('some.task', 0, 6, 'a'), lane('some.task', 0, 5, 'z')], 2, 1);
+  expect(mark()).toEqual([[at(6), 'a']]);
+});
+
+test('times as the ledger writes them, without trailing zeros, are in order as texts', () => {
+  const times = ['00:00:00', '00:00:00.04', '00:00:00.5', '00:00:00.51', '00:00:00.512', '00:00:01'];
+  const texts = times.map((time) => `2026-01-01T${time}+00:00`);
+  expect([...texts].sort()).toEqual(texts);
+});
+
+test('lanes come by priority, and those of one priority share evenly', () => {
+  const tickets = [0.9, 0.1, 0.5, 0.2];
+  const lanes = new Lanes(new FakeClock(), () => tickets.shift() ?? 0);
+  const leases = [lane('a.task', 0, 1), lane('b.task', 5, 1), lane('c.task', 0, 1), lane('d.task', 0, 1)];
+  lanes.learn(undefined, leases, 4, 1);
+  expect(lanes.next(false)?.map(({ name, priority, lanes_left }) => [name, priority, lanes_left])).toEqual([
+    ['b.task', 5, 1],
+    ['d.task', 0, 3],
+    ['c.task', 0, 2],
+    ['a.task', 0, 1],
+  ]);
+});
+
+test('queues and priorities of one name are lanes of their own', () => {
+  const { lanes } = having(
+    lane('some.task', 0, 1),
+    lane('some.task', 1, 1),
+    leaseOf('a', { runAt: at(1) }, { queue: 'other' }),
+  );
+  expect(lanes.next(false)).toHaveLength(3);
+});
+
+test('past a thousand known lanes they are forgotten at the next look everywhere', () => {
+  const many = Array.from({ length: 1001 }, (_, i) => leaseOf('a', {}, { queue: `q${i}` }));
+  const { lanes } = having(...many);
+  expect(lanes.next(false)).toHaveLength(1001);
+  lanes.learn(undefined, [lane('some.task', 0, 1)], 1, 1);
+  expect(lanes.next(false)).toHaveLength(1);
+});
