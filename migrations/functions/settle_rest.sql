@@ -51,7 +51,9 @@ begin
         insert into taskledger.events (site, seq, realm, epoch, task_id, type, occurred_at, actor, data)
         select s.name, nextval('taskledger.event_seq'), v_lease.realm, r.epoch, v_outcome.task_id, 'task.result_refused', v_now, session_user,
                ('{"lease":[' || v_lease.epoch || ',' || v_lease.version || '],"outcome":"' || v_outcome.outcome || '"'
-                 || coalesce(case when v_outcome.outcome = 'completed' then ',"output":' else ',"error":' end || v_outcome.detail::text, '')
+                 || coalesce(case when v_outcome.outcome = 'completed' then ',"output":' || v_outcome.detail::text
+                                  when v_outcome.outcome in ('failed', 'retry') then ',"error":' || taskledger.attempt_error(v_outcome.detail)
+                                  else ',"reason":' || (v_outcome.detail -> 'reason')::text end, '')
                  || ',"why":' || to_json('the lease had ended with ' || v_end.type || ' (version ' || v_end.version || ')')::text || '}')::json
           from taskledger.site s join taskledger.realms r on r.realm = v_lease.realm;
       end if;

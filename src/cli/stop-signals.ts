@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 
 /** A terminal signals the whole process group, and npm and npx pass it on too: within this time that is one wish. */
 const echoMs = 250;
+const parentCheckMs = 200;
 
 export interface StopWish extends Disposable {
   /** Resolves at the first SIGINT or SIGTERM: end in good order. */
@@ -28,8 +29,22 @@ export function stopSignals(clock: Clock): StopWish {
   const dispose = (): void => {
     process.off('SIGINT', heard);
     process.off('SIGTERM', heard);
+    clearInterval(watch);
   };
   process.on('SIGINT', heard);
   process.on('SIGTERM', heard);
+  const watch = onParentGone(() => heard('SIGTERM'));
   return { first, second: hurry.signal, [Symbol.dispose]: dispose };
+}
+
+/** npm and npx hand SIGTERM to the shell between us, which dies of it without a word: then our parent is another one. */
+function onParentGone(tell: () => void): NodeJS.Timeout | undefined {
+  if (process.env['npm_command'] === undefined) return undefined;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    tell();
+  }, parentCheckMs);
+  return watch.unref();
 }

@@ -44,3 +44,12 @@ test('a runner that runs more at once than a batch holds still fills all its pla
   expect(after([0.01], { concurrency: 5000 }).target()).toBe(5000);
   expect(after([0.01], { concurrency: 5000 }).worthAsking()).toBe(1);
 });
+
+test('large inputs are not hoarded: no more than 16 MB of them are in hand, but for what runs', () => {
+  const batching = after([0]);
+  batching.received(500 * 1_000_000, 500);
+  expect(batching.target()).toBe(16);
+  batching.received(0, 0);
+  batching.received(1000 * 100, 1000);
+  expect(batching.target()).toBe(1500);
+});
