@@ -13,7 +13,7 @@ begin
   return name ~ '^[a-zA-Z][a-zA-Z0-9_-]*(\.[a-zA-Z0-9_-]+)*$' and pg_catalog.length(name) <= 200
     and queue ~ '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}$'
     and ("group" is null or pg_catalog.length("group") between 1 and 200 and "group" !~ '[[:cntrl:]]')
-    and (priority = '0' or pg_catalog.pg_input_is_valid(priority, 'int4') and pg_catalog.abs(priority::int) <= 100)
+    and (priority = '0' or pg_catalog.pg_input_is_valid(priority, 'int4') and priority::int between -100 and 100)
     and (key is null or pg_catalog.length(key) between 1 and 500 and key !~ '[[:cntrl:]]')
     and (start_after is null or taskledger.is_moment(start_after))
     and (start_before is null or taskledger.is_moment(start_before))

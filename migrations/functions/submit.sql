@@ -21,6 +21,10 @@ declare
   v_epoch int;
 begin
   if options::text <> '{}' then
+    if strpos(options::text, '\u') > 0 and not pg_input_is_valid(options::text, 'jsonb') then
+      raise exception using errcode = 'TL001',
+        message = 'Expected options without \u0000 and without lone surrogates; found one. Correct it and submit again; nothing of this call was recorded.';
+    end if;
     if json_typeof(options) is distinct from 'object' or options ->> 'name' is not null or options ->> 'input' is not null then
       raise exception using errcode = 'TL002',
         message = 'Expected options to be a JSON object without name and input; found something else. Pass the name and the input as arguments of their own.';
@@ -34,7 +38,7 @@ begin
     and octet_length(v_input) <= 1048576
     and (octet_length(v_input) <= 128 or octet_length(v_input) - octet_length(translate(v_input, '[{', '')) <= 64) and strpos(v_input, '\u') = 0 and v_input !~ '(^|[:,[:space:][])-?[0-9][0-9.]*([eE]|[0-9]{15})'
     and (v_key is null or length(v_key) between 1 and 500 and v_key !~ '[[:cntrl:]]')
-    and (options::text = '{}' or not exists (select from json_object_keys(options) k where k not in ('id', 'key'))) then
+    and (options::text = '{}' or not exists (select from json_object_keys(options) k where k not in ('id', 'key')) and (id is not null or options ->> 'id' is null)) then
     id := coalesce(id, taskledger.new_task_id());
     select e.site, e.realm, e.epoch into submit.site, v_realm, v_epoch from taskledger.enter_realm() e;
     if v_key is not null then

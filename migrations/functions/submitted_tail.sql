@@ -12,7 +12,7 @@ begin
   return pg_catalog.concat(
     ',"queue":"', queue, '","priority":', priority::int,
     ',"group":' || pg_catalog.to_json("group")::text, ',"key":' || pg_catalog.to_json(key)::text,
-    ',"start_after":' || pg_catalog.to_json(start_after)::text, ',"start_before":' || pg_catalog.to_json(start_before)::text,
-    ',"deadline":' || pg_catalog.to_json(deadline)::text, ',"retry":', retry, ',"timeout_ms":' || timeout_ms::bigint,
+    ',"start_after":"' || taskledger.moment_utc(start_after) || '"', ',"start_before":"' || taskledger.moment_utc(start_before) || '"',
+    ',"deadline":"' || taskledger.moment_utc(deadline) || '"', ',"retry":', retry, ',"timeout_ms":' || timeout_ms::bigint,
     case protected when 'true' then ',"protected":true' end, ',"plugin":' || pg_catalog.to_json(plugin)::text, '}');
 end $$;

@@ -193,7 +193,6 @@ export class Dispatcher {
     try {
       const answer = await this.#options.exchange(request);
       this.#failures = 0;
-      this.#outcomes.accepted();
       this.#learn(request, answer, clock.monotonic() - sentAtMs);
     } catch (error) {
       this.#outcomes.putBack(outcomes, error);

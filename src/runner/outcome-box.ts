@@ -8,21 +8,21 @@ const maxBatchText = 8 * 1024 * 1024;
 
 /**
  * Outcomes on their way to the ledger. Whatever goes wrong they stay here until the ledger has answered for them. When the
- * ledger refuses a batch, half of it is tried, and so on: one outcome that cannot be recorded must not hold up the others,
- * and is in the end recorded as a failure that says why.
+ * ledger refuses a batch, its halves are tried one after the other, and so on: one outcome that cannot be recorded must not
+ * hold up the others, and is in the end recorded as a failure that says why.
  */
 export class OutcomeBox {
   readonly #maxBatch: number;
   #outcomes: Outcome[] = [];
-  #limit: number;
+  /** Halves of refused batches. Kept apart: put back among the others they would grow as quickly as they are halved. */
+  readonly #suspects: (readonly Outcome[])[] = [];
 
   constructor(maxBatch: number) {
     this.#maxBatch = maxBatch;
-    this.#limit = maxBatch;
   }
 
   get length(): number {
-    return this.#outcomes.length;
+    return this.#suspects.reduce((sum, half) => sum + half.length, this.#outcomes.length);
   }
 
   push(outcome: Outcome): void {
@@ -30,28 +30,27 @@ export class OutcomeBox {
   }
 
   /** Takes out what fits in one statement. */
-  take(): Outcome[] {
+  take(): readonly Outcome[] {
+    const half = this.#suspects.pop();
+    if (half !== undefined) return half;
     let count = 0;
-    for (let text = 0; count < Math.min(this.#limit, this.#outcomes.length); count += 1) {
+    for (let text = 0; count < Math.min(this.#maxBatch, this.#outcomes.length); count += 1) {
       text += this.#outcomes[count]?.detailJson?.length ?? 0;
       if (text > maxBatchText && count > 0) break;
     }
     return this.#outcomes.splice(0, count);
   }
 
-  /** The ledger has answered for the last batch. */
-  accepted(): void {
-    this.#limit = Math.min(this.#limit * 2, this.#maxBatch);
-  }
-
-  /** The last batch was not recorded, or nobody knows: sending it again does no harm. */
+  /** The batch was not recorded, or nobody knows: sending it again does no harm. */
   putBack(outcomes: readonly Outcome[], error: unknown): void {
     const [only, ...more] = outcomes;
     if (only === undefined) return;
-    const isRefused = isRefusal(error);
-    if (isRefused) this.#limit = Math.max(1, Math.floor(outcomes.length / 2));
-    const back = isRefused && more.length === 0 ? [unrecordable(only, error)] : outcomes;
-    this.#outcomes = [...back, ...this.#outcomes];
+    if (!isRefusal(error)) this.#outcomes = [...outcomes, ...this.#outcomes];
+    else if (more.length === 0) this.#outcomes = [unrecordable(only, error), ...this.#outcomes];
+    else {
+      const middle = Math.ceil(outcomes.length / 2);
+      this.#suspects.push(outcomes.slice(middle), outcomes.slice(0, middle));
+    }
   }
 }
 

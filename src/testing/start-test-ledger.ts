@@ -75,13 +75,14 @@ async function testLedgerOn(
   let stopped: Promise<void> | undefined;
 
   const runUntilIdle = async ({ handlers = ownHandlers, timeoutMs = 10_000 }: RunUntilIdle = {}): Promise<void> => {
-    if (stopping.signal.aborted) throw alreadyStopped();
+    if (stopped !== undefined) throw alreadyStopped();
     const runner = ledger.runner({ handlers, pollMs: 20, name: 'test runner' });
     running.add(runner);
     try {
       await runner.start();
       const names = handlers.map((handler) => handler.definition.name);
       await waitUntilIdle(pool, names, { timeoutMs, clock: systemClock, signal: stopping.signal });
+      if (stopping.signal.aborted) throw alreadyStopped();
       await runner.stop();
     } finally {
       await runner.stop(0);

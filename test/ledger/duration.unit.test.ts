@@ -19,7 +19,10 @@ test.each(['', '10', 's', '10 s', '10S', '-1s', '1e3s', '1.s', '10sec', -1, NaN,
   'what is no duration is refused, naming the option: %s',
   (duration) => {
     expect(() => durationMs(duration, 'retry.backoff.cap')).toThrow(
-      expect.objectContaining({ code: 'TASKLEDGER_INVALID_OPTION', message: expect.stringMatching(/retry\.backoff\.cap/) }),
+      expect.objectContaining({
+        code: 'TASKLEDGER_INVALID_OPTION',
+        message: expect.stringMatching(/retry\.backoff\.cap/),
+      }),
     );
   },
 );

@@ -193,9 +193,8 @@ test.each([
 test('a task nobody knows, and an id that is none, are told apart', async () => {
   const t = await testLedger();
   const before = await eventCount(t.pool);
-  for (const call of [t.ledger.abort, t.ledger.retry]) {
-    await expect(call(unknownId)).rejects.toMatchObject({ code: 'TASKLEDGER_NOT_FOUND' });
-  }
+  await expect(t.ledger.abort(unknownId)).rejects.toMatchObject({ code: 'TASKLEDGER_NOT_FOUND' });
+  await expect(t.ledger.retry(unknownId)).rejects.toMatchObject({ code: 'TASKLEDGER_NOT_FOUND' });
   await expect(t.ledger.resolve(unknownId, { outcome: 'failed' })).rejects.toMatchObject({
     code: 'TASKLEDGER_NOT_FOUND',
   });

@@ -104,7 +104,7 @@ test('an unknown claim or a wrong secret is told so, and changes nothing', async
   expect(await differencesFromLog(t)).toEqual([]);
 });
 
-test.each(['completed', 'failed', 'retry', 'released', 'aborted'] as const)(
+test.each(['completed', 'failed', 'retry', 'released', 'aborted', 'in_doubt'] as const)(
   'the same %s outcome sent twice is recorded once and answers `already`',
   async (kind) => {
     const t = await testLedger();
@@ -223,16 +223,60 @@ test.each([
   ).rejects.toMatchObject({ code: 'TL002' });
 });
 
-test('what a runner in another language leaves out of an outcome does not make the history unreadable', async () => {
+const everyKind = ['completed', 'failed', 'retry', 'released', 'aborted', 'in_doubt'] as const;
+
+test.each([
+  ['as this package tells it', {}],
+  ['without a detail', { detailJson: null }],
+  ['with an error of another form', { detailJson: '{"message":"no code"}' }],
+])('an outcome of any kind, told %s, leaves a history that can be read', async (_, more) => {
   const t = await testLedger();
-  await t.ledger.submitMany('some.task', [
-    { input: 'failed' },
-    { input: 'retry' },
-    { input: 'released' },
-    { input: 'aborted' },
+  await t.ledger.submitMany(
+    'some.task',
+    everyKind.map((input) => ({ input })),
+  );
+  const claim = await claimSome(t.pool, everyKind.length);
+  const outcomes = claim.leases.map((lease) => outcomeOf(lease, lease.submitted.input as 'failed', more));
+  expect(await settleThese(t.pool, [claim], outcomes)).toEqual([]);
+  for (const { taskId } of claim.leases) expect(await t.ledger.history(taskId)).toHaveLength(3);
+  expect(await differencesFromLog(t)).toEqual([]);
+});
+
+test.each([
+  ['as this package tells it', {}],
+  ['without a detail', { detailJson: null }],
+  ['with an error of another form', { detailJson: '{"message":"no code"}' }],
+])('a late outcome of any kind, told %s, leaves a history that can be read', async (_, more) => {
+  const t = await testLedger();
+  await t.ledger.submitMany(
+    'some.task',
+    everyKind.map((input) => ({ input })),
+  );
+  const claim = await claimSome(t.pool, everyKind.length);
+  await expireLeases(t);
+  await t.ledger.sweep();
+  const outcomes = claim.leases.map((lease) => outcomeOf(lease, lease.submitted.input as 'failed', more));
+  const verdicts = (await settleThese(t.pool, [claim], outcomes)).map(({ verdict }) => verdict);
+  expect(verdicts).toEqual(everyKind.map(() => 'refused'));
+  for (const { taskId } of claim.leases) expect((await t.ledger.get(taskId)).refused_results).toBe(1);
+  expect(await differencesFromLog(t)).toEqual([]);
+});
+
+test('an outcome its runner cannot tell puts the task in doubt, also when it was asked to stop (I3)', async () => {
+  const t = await testLedger();
+  const [plain, asked] = await t.ledger.submitMany('some.task', [
+    { input: 1, protected: true },
+    { input: 2, protected: true },
   ]);
-  const claim = await claimSome(t.pool, 4);
-  const bare = claim.leases.map((lease) => outcomeOf(lease, lease.submitted.input as 'failed', { detailJson: null }));
-  expect(await settleThese(t.pool, [claim], bare)).toEqual([]);
-  for (const { taskId } of claim.leases) expect((await t.ledger.history(taskId)).length).toBe(3);
+  const claim = await claimSome(t.pool, 2);
+  await t.ledger.abort(asked!.id);
+  expect(await settleAll(t.pool, claim, 'in_doubt', { detailJson: '{"reason":"killed"}' })).toEqual([]);
+  for (const { id } of [plain!, asked!]) {
+    expect(await t.ledger.get(id)).toMatchObject({ state: 'in_doubt', lease: null, error: { message: 'killed' } });
+  }
+  expect(await claimRows(t.pool)).toEqual([]);
+  await claimSome(t.pool, 0, { maxTasks: 10 });
+  expect(await t.ledger.resolve(asked!.id, { outcome: 'failed' })).toBe('failed');
+  expect(await t.ledger.get(asked!.id)).toMatchObject({ state: 'failed', open_requests: [] });
+  expect(await differencesFromLog(t)).toEqual([]);
 });

@@ -15,7 +15,7 @@ const because = (has: boolean, what: string): string => (has ? '' : ` (not run: 
 /** The promised call, as interface.md prints it, in a transaction that also writes the application's own row. */
 const promised = `select * from taskledger.submit(name => 'payouts.settle', input => '{"payoutId":"p1"}', options => '{"key":"p1"}')`;
 const ordersOf = async ({ pool }: TestLedger): Promise<unknown[]> =>
-  (await pool.query('select id from public.orders')).rows;
+  (await pool.query<{ id: string }>('select id from public.orders')).rows;
 
 /** What psql prints of the promised call in a transaction: id|site|seq|created, and the command tags around it. */
 async function psql(url: string, end: 'commit' | 'rollback', call = promised): Promise<string[]> {

@@ -2,8 +2,10 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineTask } from '../../src/ledger/define-task.ts';
 import type { SubmitCall } from '../../src/open-ledger.ts';
-import { testLedger, type TestLedger } from '../support/ledger.ts';
+import { sharedLedger, testLedger, type TestLedger } from '../support/ledger.ts';
 import { eventCount } from '../support/leases.ts';
+
+const ledgerOfThisFile = sharedLedger();
 
 const MiB = 1024 * 1024;
 /** JSON text of containers inside one another. */
@@ -23,7 +25,7 @@ const fromSql = (t: TestLedger, name: unknown, input: string, options: string): 
   t.pool.query('select * from taskledger.submit($1, $2::json, $3::json)', [name, input, options]);
 
 test('input that does not fit its schema is refused with every issue and its path', async () => {
-  const t = await testLedger();
+  const t = ledgerOfThisFile();
   const task = defineTask({ name: 'some.task', input: z.object({ a: z.object({ n: z.number() }), s: z.string() }) });
   const wrong = { a: { n: 'one' }, s: 2 } as unknown as { a: { n: number }; s: string };
   await writesNothing(t, () => t.ledger.submit(task, wrong), 'TASKLEDGER_INVALID_INPUT');
@@ -56,7 +58,7 @@ const sqlStates = {
 } as Readonly<Record<string, string>>;
 
 test.each(badInputs)('input with %s is refused from TypeScript and from SQL', async (_, value, json, code) => {
-  const t = await testLedger();
+  const t = ledgerOfThisFile();
   await writesNothing(t, () => t.ledger.submit('some.task', value), `TASKLEDGER_${code}`);
   await writesNothing(t, () => fromSql(t, 'some.task', json, '{}'), sqlStates[code]!);
   await writesNothing(t, () => fromSql(t, 'some.task', json, '{"priority":1}'), sqlStates[code]!);
@@ -92,7 +94,7 @@ test('input at the very limits is recorded, from TypeScript and from SQL', async
 test.each(['', 'a b', '.a', 'a..b', 'a.', '1a', 'ü.a', 'a\n', `a.${'x'.repeat(199)}`])(
   'the task name %j is refused from TypeScript and from SQL',
   async (name) => {
-    const t = await testLedger();
+    const t = ledgerOfThisFile();
     await writesNothing(t, () => t.ledger.submit(name, 1), 'TASKLEDGER_INVALID_TASK_NAME');
     await writesNothing(t, () => fromSql(t, name, '1', '{}'), 'TL003');
     expect(() => defineTask({ name })).toThrow(expect.objectContaining({ code: 'TASKLEDGER_INVALID_TASK_NAME' }));
@@ -100,7 +102,7 @@ test.each(['', 'a b', '.a', 'a..b', 'a.', '1a', 'ü.a', 'a\n', `a.${'x'.repeat(1
 );
 
 test('no name at all is refused', async () => {
-  const t = await testLedger();
+  const t = ledgerOfThisFile();
   await writesNothing(t, () => fromSql(t, null, '1', '{}'), 'TL003');
 });
 
@@ -139,7 +141,7 @@ const names: Readonly<Record<string, string>> = {
 };
 
 test.each(badOptions)('the option %j is refused from TypeScript and from SQL', async (option) => {
-  const t = await testLedger();
+  const t = ledgerOfThisFile();
   await writesNothing(t, () => t.ledger.submit('some.task', 1, option), 'TASKLEDGER_INVALID_OPTION');
   const [[key, value]] = Object.entries(option) as [[string, unknown]];
   const json = JSON.stringify({ [names[key] ?? key]: value });
@@ -164,12 +166,12 @@ test.each([
   '{"context":{"on_behalf_of":7}}',
   '{"context":{"answers":[["ams","1"]]}}',
 ])('the options %s are refused from SQL', async (options) => {
-  const t = await testLedger();
+  const t = ledgerOfThisFile();
   await writesNothing(t, () => fromSql(t, 'some.task', '1', options), 'TL002');
 });
 
 test('options with NUL or a lone surrogate are refused from SQL', async () => {
-  const t = await testLedger();
+  const t = ledgerOfThisFile();
   await writesNothing(t, () => fromSql(t, 'some.task', '1', String.raw`{"key":"\u0000"}`), 'TL001');
   await writesNothing(t, () => fromSql(t, 'some.task', '1', String.raw`{"group":"\ud800"}`), 'TL001');
 });
@@ -184,7 +186,7 @@ test('whole numbers written with a fraction or an exponent are whole numbers', a
 test.each(['5', '{}', '[1]', '["x"]', '[null]', '[[]]', '[{"nonsense":1}]', '[{"id":"17"}]'])(
   'the batch %s is refused from SQL',
   async (batch) => {
-    const t = await testLedger();
+    const t = ledgerOfThisFile();
     const many = (): Promise<unknown> =>
       t.pool.query(`select * from taskledger.submit_many($1, '{"name":"some.task"}')`, [batch]);
     await writesNothing(t, many, 'TL002');

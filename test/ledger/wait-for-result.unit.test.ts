@@ -26,7 +26,11 @@ function asked(...states: readonly TaskState[]) {
 
 test('it looks again after growing waits until the task completed', async () => {
   const clock = quickClock();
-  const get = asked(...Array.from({ length: 14 }, () => task('pending')), task('leased'), task('completed', { output: 7 }));
+  const get = asked(
+    ...Array.from({ length: 14 }, () => task('pending')),
+    task('leased'),
+    task('completed', { output: 7 }),
+  );
   expect(await waitForResult('t', get, { timeoutMs: 60_000, clock })).toBe(7);
   expect(clock.slept.slice(0, 4)).toEqual([20, 30, 45, 67.5]);
   expect(clock.slept).toHaveLength(15);
@@ -39,13 +43,16 @@ test('a task that has completed is answered at once, without an output as undefi
   expect(clock.slept).toEqual([]);
 });
 
-test.each(['failed', 'aborted', 'missed', 'in_doubt'] as const)('there is no result of a task that is %s', async (state) => {
-  await expect(waitForResult('t', asked(task(state)), { timeoutMs: 10, clock: quickClock() })).rejects.toMatchObject({
-    code: 'TASKLEDGER_TASK_NOT_COMPLETED',
-    found: `it is ${state}`,
-    details: { id: 't', state },
-  });
-});
+test.each(['failed', 'aborted', 'missed', 'in_doubt'] as const)(
+  'there is no result of a task that is %s',
+  async (state) => {
+    await expect(waitForResult('t', asked(task(state)), { timeoutMs: 10, clock: quickClock() })).rejects.toMatchObject({
+      code: 'TASKLEDGER_TASK_NOT_COMPLETED',
+      found: `it is ${state}`,
+      details: { id: 't', state },
+    });
+  },
+);
 
 test('why it failed is said', async () => {
   const failed = task('failed', { error: { code: 'HANDLER_ERROR', message: 'no luck' } });

@@ -187,7 +187,7 @@ test('a handler that returns although its time is up has done its work', async (
 
 test('an attempt that ended leaves no timer, and a timeout of a month is one', async () => {
   vi.useFakeTimers();
-  run(() => 1, {}, { timeout_ms: 60_000 });
+  await run(() => 1, {}, { timeout_ms: 60_000 });
   await run(async () => 1, {}, { timeout_ms: 60_000 });
   expect(vi.getTimerCount()).toBe(0);
   const monthMs = 30 * 86_400_000;
@@ -243,7 +243,7 @@ test('the signal aborts with the first reason, also when it is looked at only af
 test('the handler is told which attempt it is, under which lease, and what the last one saved', () => {
   const lease = { attempt: 2, epoch: 3, version: 9, checkpoint: { page: 7 }, runAt: '2026-01-01T00:00:00.5+00:00' };
   let seen: HandlerContext<unknown> | undefined;
-  attempt({ input: 'x' }, lease).run(
+  void attempt({ input: 'x' }, lease).run(
     handlerOf((context) => void (seen = context)),
     () => 0.5,
   );

@@ -16,11 +16,9 @@ const second = (file: string): Handler =>
     return 'by the second';
   });
 
-/** Two whole sweeps and two looks for work, from now on. */
-async function twoRounds({ ledger: { signals } }: TestLedger): Promise<void> {
-  for (let i = 0; i < 2; i += 1) {
-    await Promise.all([signals.next('sweep.done'), signals.next('claim.granted', ({ tasks }) => tasks === 0)]);
-  }
+/** A sweep and a look for work that find nothing, from now on. */
+async function idleRound({ ledger: { signals } }: TestLedger): Promise<void> {
+  await Promise.all([signals.next('sweep.done'), signals.next('claim.granted', ({ tasks }) => tasks === 0)]);
 }
 
 test('a task whose runner was killed in the middle is leased again within TTL + 2 s', async () => {
@@ -87,11 +85,11 @@ test('a protected task whose runner was killed is in doubt, never started again,
   const expired = t.ledger.signals.next('sweep.done', (swept) => swept.expired === 1);
   first.child.kill('SIGKILL');
   await expired;
-  await twoRounds(t);
+  await idleRound(t);
   expect(await t.ledger.get(id)).toMatchObject({ state: 'in_doubt', attempt: 1 });
   expect(await t.ledger.resolve(id, { outcome: 'completed', output: 'seen at the bank' })).toBe('completed');
   await expect(t.ledger.resolve(id, { outcome: 'rerun' })).rejects.toMatchObject({ code: 'TASKLEDGER_WRONG_STATE' });
-  await twoRounds(t);
+  await idleRound(t);
   expect(await effects.lines()).toEqual(['first paid 1']);
   expect(typesOf(await t.ledger.history(id))).toEqual(['submitted', 'leased', 'lease_expired', 'resolved']);
   expect(await t.ledger.result(id)).toBe('seen at the bank');
@@ -119,19 +117,4 @@ test('a handler that blocks the event loop for longer than the TTL keeps its lea
   expect(first.told.filter(({ name }) => name === 'claim.lost')).toEqual([]);
   expect(typesOf(await t.ledger.history(id))).toEqual(['submitted', 'leased', 'completed']);
   expect(await differencesFromLog(t)).toEqual([]);
-});
-
-test('a protected task is not handed to another runner while an attempt of it may still be running', async () => {
-  const t = await testLedger();
-  let finish = (): void => undefined;
-  const held = new Promise<void>((resolve) => (finish = resolve));
-  const stubborn = task.handle(() => held);
-  const { id } = await t.ledger.submit('some.task', 1, { protected: true });
-  const started = t.ledger.signals.next('attempt.started');
-  const runner = await t.run([stubborn], { leaseTtlMs: ttlMs });
-  await started;
-  // The handler does not obey its signal: it still runs when the runner has stopped.
-  await runner.stop(0);
-  expect((await t.ledger.get(id)).state).not.toBe('pending');
-  finish();
 });

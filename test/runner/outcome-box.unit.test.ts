@@ -42,20 +42,35 @@ test('after an answer that was lost the same batch goes again, before what came 
   expect(ids(box.take())).toBe('d');
 });
 
-test('one outcome the ledger refuses is found by halving, recorded as a failure, and holds up no other', () => {
-  const box = boxOf(8, ...[...'abcXefgh'].map((id) => outcome(id)));
+/** Sends what is in the box, `atOnce` batches at a time, to a ledger that refuses X; a refusal is the quicker answer. */
+function recordAll(box: OutcomeBox, atOnce: number, each: () => void = () => undefined): Outcome[] {
   const recorded: Outcome[] = [];
   for (let round = 0; box.length > 0 && round < 20; round += 1) {
-    const batch = box.take();
-    if (batch.some(({ taskId, kind }) => taskId === 'X' && kind === 'completed')) {
-      box.putBack(batch, refusal);
-    } else {
-      recorded.push(...batch);
-      box.accepted();
-    }
+    const batches = Array.from({ length: atOnce }, () => box.take());
+    const isRefused = (batch: readonly Outcome[]): boolean =>
+      batch.some(({ taskId, kind }) => taskId === 'X' && kind === 'completed');
+    for (const batch of batches.filter(isRefused)) box.putBack(batch, refusal);
+    recorded.push(...batches.filter((batch) => !isRefused(batch)).flat());
+    each();
   }
+  return recorded;
+}
+
+test('one outcome the ledger refuses is found by halving, recorded as a failure, and holds up no other', () => {
+  const box = boxOf(8, ...[...'abcXefgh'].map((id) => outcome(id)));
+  const recorded = recordAll(box, 1);
   expect(ids(recorded)).toBe('abcXefgh');
   const { kind, detailJson } = recorded.find(({ taskId }) => taskId === 'X')!;
   expect(kind).toBe('failed');
   expect(JSON.parse(detailJson ?? '')).toMatchObject({ code: 'INVALID_OUTPUT', message: 'invalid byte sequence' });
+});
+
+test('it is found under load too, while other batches go through and new outcomes come in', () => {
+  const box = boxOf(8, ...[...'abcXefgh'].map((id) => outcome(id)));
+  let more = 0;
+  const recorded = recordAll(box, 3, () => {
+    for (let i = 0; i < 24; i += 1) box.push(outcome(`(${(more += 1)})`));
+  });
+  expect(recorded.find(({ taskId }) => taskId === 'X')?.kind).toBe('failed');
+  expect(recorded.filter(({ taskId }) => 'abcefgh'.includes(taskId))).toHaveLength(7);
 });

@@ -38,11 +38,16 @@ test('a wait is a whole number of milliseconds within the cap, whatever the poli
     cap_ms: fc.maxSafeNat(),
   });
   fc.assert(
-    fc.property(backoff, fc.integer({ min: 1, max: 999 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (b, n, r) => {
-      const wait = retryDelayMs({ attempts: 1000, backoff: b }, n, () => r);
-      expect(Number.isSafeInteger(wait)).toBe(true);
-      expect(wait).toBeGreaterThanOrEqual(0);
-      expect(wait).toBeLessThanOrEqual(b.cap_ms);
-    }),
+    fc.property(
+      backoff,
+      fc.integer({ min: 1, max: 999 }),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      (b, n, r) => {
+        const wait = retryDelayMs({ attempts: 1000, backoff: b }, n, () => r);
+        expect(Number.isSafeInteger(wait)).toBe(true);
+        expect(wait).toBeGreaterThanOrEqual(0);
+        expect(wait).toBeLessThanOrEqual(b.cap_ms);
+      },
+    ),
   );
 });

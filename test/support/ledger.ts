@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { onTestFinished } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { fold } from '../../src/events/evolve.ts';
 import type { TaskEvent } from '../../src/events/event.ts';
 import type { TaskState } from '../../src/events/task-state.ts';
@@ -21,18 +21,35 @@ export interface TestLedger {
 
 /** A ledger on a database of this test's own; everything is closed when the test ends. */
 export async function testLedger(): Promise<TestLedger> {
+  const { close, ...opened } = await openTestLedger();
+  onTestFinished(close);
+  return opened;
+}
+
+/** One ledger for all tests of a file, made before the first: for tests that write nothing. Returns how to get it. */
+export function sharedLedger(): () => TestLedger {
+  let opened: (TestLedger & { close: () => Promise<void> }) | undefined;
+  beforeAll(async () => {
+    opened = await openTestLedger();
+  });
+  afterAll(() => opened?.close());
+  return () => opened!;
+}
+
+async function openTestLedger(): Promise<TestLedger & { close: () => Promise<void> }> {
   const database = await createTestDatabase();
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });
   pool.on('error', () => undefined);
   const ledger = await openLedger({ connectionString: database.url });
   const runners: Runner[] = [];
-  onTestFinished(async () => {
+  const close = async (): Promise<void> => {
     await Promise.all(runners.map((runner) => runner.stop(0)));
     await ledger.close();
     await pool.end();
     await database.drop();
-  });
+  };
   return {
+    close,
     ledger,
     url: database.url,
     pool,
@@ -45,9 +62,11 @@ export async function testLedger(): Promise<TestLedger> {
     async settled() {
       const anyLeft = "select exists (select from taskledger.open_tasks where state in ('pending', 'leased')) as left";
       for (;;) {
+        // Asked for first: what is settled while the query is on its way must not be missed.
+        const settled = ledger.signals.next('settle.recorded');
         const { rows } = await pool.query<{ left: boolean }>(anyLeft);
         if (rows[0]?.left !== true) return;
-        await ledger.signals.next('settle.recorded');
+        await settled;
       }
     },
   };

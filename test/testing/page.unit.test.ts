@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { repositoryRoot } from '../support/repository.ts';
+
+const read = (file: string): string => readFileSync(path.join(repositoryRoot, file), 'utf8');
+
+test('the example of docs/testing.md is the one that is compiled and run here', () => {
+  const shown = /^```ts\n([^]*?)^```$/m.exec(read('docs/testing.md'))?.[1];
+  const [, run] = /^\/\/.*\n([^]*)$/.exec(read('test/testing/example.db.test.ts')) ?? [];
+  expect(shown).toBe(
+    run
+      ?.replace("'../../src/index.ts'", "'taskledger'")
+      .replace("'../../src/testing/index.ts'", "'taskledger/testing'"),
+  );
+});
+
+test('the page names everything taskledger/testing offers', () => {
+  const values = /export \{ (\w+)/gm;
+  const offered = [...read('src/testing/index.ts').matchAll(values)].map(([, name]) => name ?? '');
+  expect(offered).toHaveLength(2);
+  expect(offered.filter((name) => !read('docs/testing.md').includes(`**\`${name}(`))).toEqual([]);
+});
