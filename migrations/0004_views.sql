@@ -38,13 +38,14 @@ select s.task_id as id,
        s.data -> 'input' as input,
        s.site,
        s.seq,
-       last.version
+       (select max(e.version) from taskledger.events e where e.task_id = s.task_id) as version
   from taskledger.events s
   left join taskledger.open_tasks o on o.task_id = s.task_id
  cross join lateral (
-       select e.type, e.version, e.data, e.occurred_at
+       select e.type, e.data, e.occurred_at
          from taskledger.events e
-        where e.task_id = s.task_id and e.version is not null
+        -- A refused request is a version of the task too, and leaves its state as it was.
+        where e.task_id = s.task_id and e.version is not null and e.type <> 'task.request_refused'
         order by e.epoch desc, e.version desc
         limit 1) last
  where s.type = 'task.submitted';

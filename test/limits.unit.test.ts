@@ -10,6 +10,7 @@ import {
   MAX_PRIORITY,
   MAX_QUEUE_LENGTH,
   MAX_REASON_LENGTH,
+  MIN_PRIORITY,
 } from '../src/events/limits.ts';
 import { siteNamePattern, taskNamePattern } from '../src/events/names.ts';
 import { MAX_SUBMIT_BATCH } from '../src/ledger/submit.ts';
@@ -27,7 +28,7 @@ test('SQL and TypeScript agree on every limit', () => {
     expect(text).toContain(`between 1 and ${MAX_KEY_LENGTH}`);
   }
   expect(submission).toContain(`length(name) <= ${MAX_NAME_LENGTH}`);
-  expect(submission).toContain(`abs(priority::int) <= ${MAX_PRIORITY}`);
+  expect(submission).toContain(`priority::int between ${MIN_PRIORITY} and ${MAX_PRIORITY}`);
   expect(explained).toContain(`length(v_value) > ${MAX_NAME_LENGTH}`);
   expect(payload).toContain(`octet_length(payload) > ${MAX_PAYLOAD_BYTES}`);
   expect(payload).toContain(`strict $.**{${MAX_PAYLOAD_DEPTH}}`);

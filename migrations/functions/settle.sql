@@ -69,7 +69,7 @@ begin
            ('{"lease":[' || c.lease_epoch || ',' || c.lease_version || '],"attempt":' || c.attempt
              || case c.outcome
                   when 'completed' then coalesce(',"output":' || c.detail::text, '')
-                  when 'failed' then ',"attempts":' || c.attempts || ',"error":' || coalesce(c.detail, '{}')::text
+                  when 'failed' then ',"attempts":' || c.attempts || ',"error":' || taskledger.attempt_error(c.detail)
                   else coalesce(',"reason":' || (c.detail -> 'reason')::text, '')
                 end
              || ',"started_at":' || left(to_json(v_utc - (c.ago + c.ran) * interval '1 millisecond')::text, -1)
@@ -107,12 +107,12 @@ begin
              case r.outcome when 'retry' then 'task.attempt_failed' when 'released' then 'task.lease_released' else 'task.in_doubt' end, v_now, v_actor,
              ('{"lease":[' || r.lease_epoch || ',' || r.lease_version || ']'
                || case r.outcome
-                    when 'retry' then ',"attempt":' || r.attempt || ',"error":' || coalesce(r.detail, '{}')::text
+                    when 'retry' then ',"attempt":' || r.attempt || ',"error":' || taskledger.attempt_error(r.detail)
                       || ',"started_at":' || left(to_json(v_utc - (r.ago + r.ran) * interval '1 millisecond')::text, -1)
                       || 'Z","finished_at":' || left(to_json(v_utc - r.ago * interval '1 millisecond')::text, -1) || 'Z"'
                       || ',"retry_at":' || left(to_json(r.run_at at time zone 'UTC')::text, -1) || 'Z"'
                     when 'in_doubt' then ',"why":' || coalesce((r.detail -> 'reason')::text, '"its runner could not say how it ended"')
-                    else ',"attempt":' || r.attempt + 1 || coalesce(',"reason":' || (r.detail -> 'reason')::text, '')
+                    else ',"attempt":' || r.attempt + 1 || ',"reason":' || coalesce((r.detail -> 'reason')::text, '"not told"')
                       || ',"run_at":' || left(to_json(r.run_at at time zone 'UTC')::text, -1) || 'Z"'
                   end
                || case when r.report is null then '' else taskledger.attempt_report(r.report) end || '}')::json

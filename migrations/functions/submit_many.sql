@@ -43,6 +43,13 @@ begin
     raise exception using errcode = 'TL001', message =
       'Expected JSON without \u0000 and without lone surrogates; found one. Correct it and submit again; nothing of this call was recorded.';
   end if;
+  -- What is stored here is read back by every site: `answers` is the ledger's own.
+  if json_typeof(context) is distinct from 'object' and context is not null or exists (
+      select from json_each(case json_typeof(context) when 'object' then context end) c
+       where c.key not in ('on_behalf_of', 'traceparent', 'correlation') or json_typeof(c.value) <> 'string') then
+    raise exception using errcode = 'TL002', message =
+      'Expected context to be an object of the texts on_behalf_of, traceparent and correlation; found something else. Correct it and submit again; nothing of this call was recorded.';
+  end if;
   select e.site, e.realm, e.epoch into v_site, v_realm, v_epoch from taskledger.enter_realm(submit_many.realm) e;
 
   select x.name, x.input::text as input, coalesce(x.queue, 'default') as queue, x."group", coalesce(x.priority, '0') as priority, x.start_after, x.start_before,
@@ -62,7 +69,7 @@ begin
   if not strict or taskledger.unknown_option(tasks, defaults) is null then
     return query
     with t as materialized (
-      select x.ord::int as ord, coalesce(x.id::uuid, taskledger.new_task_id()) as task_id, nextval('taskledger.event_seq') as seq,
+      select x.ord::int as ord, case when pg_input_is_valid(x.id, 'uuid') then x.id::uuid else taskledger.new_task_id() end as task_id, x.id as given_id, nextval('taskledger.event_seq') as seq,
              coalesce(x.input::text, d.input, 'null') as input, x.key,
              num_nonnulls(x.name, x.queue, x."group", x.priority, x.key, x.start_after, x.start_before, x.deadline, x.retry,
                           x.timeout_ms, x.protected, x.plugin) = 0 as plain,
@@ -77,7 +84,7 @@ begin
                deadline, retry, timeout_ms, protected, plugin, ord)
     ), refused as materialized (
       select count(*) as n from t
-       where not coalesce(
+       where not coalesce((given_id is null or pg_input_is_valid(given_id, 'uuid')) and
          -- The cheap half of payload_problem(): what passes here needs no exact check.
          (octet_length(input) <= 1048576 and strpos(input, '\u') = 0
             and (octet_length(input) <= 128 or octet_length(input) - octet_length(translate(input, '[{', '')) <= 64)
@@ -104,8 +111,9 @@ begin
     ), opened as (
       insert into taskledger.open_tasks (task_id, run_at, submitted_seq, start_before, deadline, version, attempts, priority,
                                          protected, state, realm, submitted_site, name, queue)
-      select task_id, coalesce(start_after::timestamptz, v_now), seq, start_before::timestamptz, deadline::timestamptz, 1,
-             case retry when '{"attempts":3}' then 3 else (retry::json ->> 'attempts')::int end, priority::smallint,
+      select task_id, coalesce(date_trunc('milliseconds', start_after::timestamptz), v_now), seq,
+             date_trunc('milliseconds', start_before::timestamptz), date_trunc('milliseconds', deadline::timestamptz), 1,
+             case retry when '{"attempts":3}' then 3 else (retry::json ->> 'attempts')::numeric::int end, priority::smallint,
              protected::boolean, 'pending', v_realm, v_site, name, queue
         from fresh
     )

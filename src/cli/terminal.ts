@@ -23,7 +23,9 @@ export interface Terminal {
 export function openTerminal(json: boolean): Terminal {
   const { stdout, stderr, env } = process;
   const wantsColor = (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
-  const styled = stdout.isTTY && wantsColor && !json;
+  // Not a terminal: isTTY is missing then, and a missing answer would let the CI variable of picocolors decide.
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-boolean-literal-compare -- undefined when stdout is a pipe
+  const styled = stdout.isTTY === true && wantsColor && !json;
   return {
     json,
     styled,

@@ -1,3 +1,5 @@
+import { LedgerError } from '../errors.ts';
+import { momentSchema } from '../events/envelope.ts';
 import type { TaskStateName } from '../events/task-state.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 
@@ -14,6 +16,13 @@ export interface Reschedule {
 export async function requestReschedule(db: Queryable, taskId: string, change: Reschedule): Promise<TaskStateName> {
   const { startAfter, priority, reason } = change;
   const moment = startAfter instanceof Date ? startAfter.toISOString() : startAfter;
+  if (moment !== undefined && !momentSchema.safeParse(moment).success) {
+    throw new LedgerError('TASKLEDGER_INVALID_OPTION', {
+      expected: 'a start time with its offset such as 2026-01-31T08:00:00Z',
+      found: JSON.stringify(moment.slice(0, 60)),
+      remedy: 'Correct it and send the request again; nothing was recorded',
+    });
+  }
   const { rows } = await db.query('select taskledger.request_reschedule($1::uuid, $2, $3, $4) as state', [
     taskId,
     moment ?? null,

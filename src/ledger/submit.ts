@@ -71,7 +71,7 @@ function optionsJson(options: SubmitOptions): string {
   let json = '';
   for (const [key, column] of optionKeys) {
     const value = options[key];
-    if (value !== undefined && value !== false) json += `,"${column}":${encodePayload(value, `option ${key}`)}`;
+    if (value !== undefined) json += `,"${column}":${encodePayload(value, `option ${key}`)}`;
   }
   return json;
 }

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import type { HeldClaim } from '../ledger/settle.ts';
 
 /** What the runner tells the thread that keeps its leases. */
@@ -28,6 +28,11 @@ export function sharedMonotonicMs(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000;
 }
 
+/** What the thread is started with. */
+export interface ThreadData extends KeeperSettings {
+  readonly news: MessagePort;
+}
+
 interface LeaseKeeperOptions extends KeeperSettings {
   readonly onNews: (news: KeeperNews) => void;
 }
@@ -39,6 +44,7 @@ interface LeaseKeeperOptions extends KeeperSettings {
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   #thread: Worker | undefined;
+  #news: MessagePort | undefined;
   #ended: Promise<void> = Promise.resolve();
   #dropped: string[] = [];
   #flushing: NodeJS.Timeout | undefined;
@@ -50,9 +56,15 @@ export class LeaseKeeper {
   start(): void {
     if (this.#thread !== undefined) return;
     const { onNews, ...settings } = this.#options;
-    const thread = new Worker(compiled(new URL('./lease-thread.ts', import.meta.url)), { workerData: settings });
+    // A port of its own, since it can be emptied at once: see `hear`.
+    const { port1, port2 } = new MessageChannel();
+    const workerData: ThreadData = { ...settings, news: port2 };
+    const url = compiled(new URL('./lease-thread.ts', import.meta.url));
+    const thread = new Worker(url, { workerData, transferList: [port2] });
     this.#thread = thread;
-    thread.on('message', onNews);
+    this.#news = port1;
+    port1.on('message', onNews);
+    thread.once('exit', () => port1.close());
     thread.on('error', (error: Error) => {
       onNews({ kind: 'trouble', reason: `the lease keeping thread ended: ${error.message}` });
       if (this.#thread === thread) {
@@ -61,6 +73,14 @@ export class LeaseKeeper {
       }
     });
     this.#ended = new Promise((resolve) => thread.once('exit', () => resolve()));
+  }
+
+  /** Hears at once what the thread has told so far, instead of at the next turn of the event loop. */
+  hear(): void {
+    if (this.#news === undefined) return;
+    for (let told = receiveMessageOnPort(this.#news); told !== undefined; told = receiveMessageOnPort(this.#news)) {
+      this.#options.onNews(told.message as KeeperNews);
+    }
   }
 
   hold(claim: HeldClaim): void {

@@ -6,9 +6,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { renewClaims } from '../ledger/renew.ts';
 import type { HeldClaim } from '../ledger/settle.ts';
 import { createPool } from '../postgres/pool.ts';
-import { sharedMonotonicMs, type KeeperCommand, type KeeperNews, type KeeperSettings } from './lease-keeper.ts';
+import { sharedMonotonicMs, type KeeperCommand, type KeeperNews, type ThreadData } from './lease-keeper.ts';
 
-const settings = workerData as KeeperSettings;
+const { news: newsPort, ...settings } = workerData as ThreadData;
 const held = new Map<string, HeldClaim>();
 const retryMs = Math.min(1000, settings.ttlMs / 15);
 let timer: NodeJS.Timeout | undefined;
@@ -16,7 +16,7 @@ let pool: ReturnType<typeof createPool> | undefined;
 let renewing: Promise<void> = Promise.resolve();
 
 function tell(news: KeeperNews): void {
-  parentPort?.postMessage(news);
+  newsPort.postMessage(news);
 }
 
 async function renewAll(): Promise<void> {

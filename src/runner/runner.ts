@@ -184,7 +184,14 @@ export class Runner {
       onAnswer: (idle) => doorbell.heard(idle),
     });
     const poll = setInterval(() => dispatcher.look(), pollMs);
-    const fence = setInterval(() => fences.check(), Math.max(50, ttlMs / 20));
+    const fence = setInterval(
+      () => {
+        // A handler may have blocked the event loop: what was renewed meanwhile is heard before anything is judged lost.
+        keeper.hear();
+        fences.check();
+      },
+      Math.max(50, ttlMs / 20),
+    );
     const sweeper = new Sweeper({ db: pool, clock, signals });
     return { pool, sweeper, keeper, doorbell, dispatcher, poll, fence };
   }
