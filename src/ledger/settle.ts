@@ -37,6 +37,9 @@ export interface VerdictRow {
   readonly verdict: Verdict['verdict'];
 }
 
+/** Postgres's int ends at 24.8 days: an attempt that ran longer is told as that long. */
+const wholeMs = (ms: number): number => Math.min(Math.max(0, Math.round(ms)), 2 ** 31 - 1);
+
 /**
  * The arguments of `taskledger.settle`, in order: eight, or ten when an outcome carries a delay or a report. The short
  * form spares parsing two arrays of nulls for every completed task.
@@ -50,8 +53,8 @@ export function settleValues(held: readonly HeldClaim[], outcomes: readonly Outc
     outcomes.map((o) => o.claimId),
     outcomes.map((o) => o.kind),
     outcomes.map((o) => o.detailJson),
-    outcomes.map((o) => Math.max(0, Math.round(nowMs - o.endedAtMs))),
-    outcomes.map((o) => Math.max(0, Math.round(o.ranMs))),
+    outcomes.map((o) => wholeMs(nowMs - o.endedAtMs)),
+    outcomes.map((o) => wholeMs(o.ranMs)),
   ];
   if (outcomes.some((o) => o.retryInMs !== undefined || o.reportJson !== undefined)) {
     values.push(

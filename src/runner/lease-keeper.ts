@@ -22,6 +22,7 @@ export interface KeeperSettings {
 }
 
 const flushDropsMs = 500;
+const restartAfterMs = 1000;
 
 /** The clock both threads share: `performance.now()` counts from a different origin in each. */
 export function sharedMonotonicMs(): number {
@@ -46,6 +47,8 @@ export class LeaseKeeper {
   #thread: Worker | undefined;
   #news: MessagePort | undefined;
   #ended: Promise<void> = Promise.resolve();
+  readonly #held = new Map<string, HeldClaim>();
+  #restarting: NodeJS.Timeout | undefined;
   #dropped: string[] = [];
   #flushing: NodeJS.Timeout | undefined;
 
@@ -60,17 +63,15 @@ export class LeaseKeeper {
     const { port1, port2 } = new MessageChannel();
     const workerData: ThreadData = { ...settings, news: port2 };
     const url = compiled(new URL('./lease-thread.ts', import.meta.url));
-    const thread = new Worker(url, { workerData, transferList: [port2] });
+    // Without this process's own Node options: some of them (`--input-type`) would keep the thread from starting.
+    const thread = new Worker(url, { workerData, transferList: [port2], execArgv: [] });
     this.#thread = thread;
     this.#news = port1;
     port1.on('message', onNews);
     thread.once('exit', () => port1.close());
     thread.on('error', (error: Error) => {
       onNews({ kind: 'trouble', reason: `the lease keeping thread ended: ${error.message}` });
-      if (this.#thread === thread) {
-        this.#thread = undefined;
-        this.start();
-      }
+      if (this.#thread === thread) this.#restart();
     });
     this.#ended = new Promise((resolve) => thread.once('exit', () => resolve()));
   }
@@ -84,20 +85,32 @@ export class LeaseKeeper {
   }
 
   hold(claim: HeldClaim): void {
+    this.#held.set(claim.claimId, claim);
     this.#send({ hold: claim, drop: this.#dropped });
   }
 
   /** Told with the next claim, or soon: a message costs a switch of threads, and a needless renewal harms nobody. */
   drop(claimId: string): void {
+    this.#held.delete(claimId);
     this.#dropped.push(claimId);
     this.#flushing ??= setTimeout(() => this.#send({ drop: this.#dropped }), flushDropsMs);
   }
 
   /** Ends the thread; claims that are still held run out at their TTL. */
   async stop(): Promise<void> {
+    clearTimeout(this.#restarting);
     this.#send({ drop: this.#dropped, stop: true });
     this.#thread = undefined;
     await this.#ended;
+  }
+
+  /** After a moment, so that a thread that cannot start does not take the whole processor; it is told what is held. */
+  #restart(): void {
+    this.#thread = undefined;
+    this.#restarting = setTimeout(() => {
+      this.start();
+      for (const claim of this.#held.values()) this.#send({ hold: claim, drop: [] });
+    }, restartAfterMs);
   }
 
   #send(command: KeeperCommand): void {
