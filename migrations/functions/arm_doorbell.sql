@@ -4,7 +4,7 @@
 --
 -- Locks:    rows of doorbells in name order, until commit.
 -- Index:    doorbells_pkey.
--- Measured: 20 us; asked for at most once a second per runner.
+-- Measured: 16 us; asked for every five seconds by an idle runner.
 create or replace function taskledger.arm_doorbell(names text[], for_ms int)
 returns void
 language sql volatile security definer

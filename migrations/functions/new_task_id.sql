@@ -3,7 +3,7 @@
 --
 -- Locks:    none.
 -- Index:    none.
--- Measured: 2.6 us; the TypeScript caller sends its own ids instead.
+-- Measured: 4 us; the TypeScript caller sends its own ids instead.
 do $create$
 begin
   if current_setting('server_version_num')::int >= 180000 then

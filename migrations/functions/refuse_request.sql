@@ -2,7 +2,7 @@
 --
 -- Locks:    none of its own: the caller holds the task (enter_task).
 -- Index:    (task_id, epoch, version) of the streams, for the head of the task.
--- Measured: 0.1 ms per call.
+-- Measured: with the request it answers 0.25 ms.
 create or replace function taskledger.refuse_request(site text, realm text, epoch int, task_id uuid, request bigint, rule text)
 returns text
 language plpgsql volatile

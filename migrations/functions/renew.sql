@@ -4,7 +4,7 @@
 --
 -- Locks:    rows of claims in claim id order.
 -- Index:    claims_pkey.
--- Measured: 6 us of server CPU per claim, whatever the number of its tasks; the row is narrow and the update is HOT.
+-- Measured: 23 us per claim, whatever the number of its tasks; the row is narrow and the update is HOT.
 create or replace function taskledger.renew(held bigint[], secrets text[])
 returns table (claim_id bigint, lease_until timestamptz)
 language plpgsql volatile security definer

@@ -2,7 +2,7 @@
 --
 -- Locks:    none.
 -- Index:    none; site has one row, migrations and functions a few dozen.
--- Measured: 0.1 ms, on top of the round trip.
+-- Measured: 15 us.
 create or replace function taskledger.schema_status()
 returns table (site text, migrations text[], functions_revision int)
 language sql stable security definer

@@ -2,7 +2,7 @@
 --
 -- Locks:    none.
 -- Index:    (task_id, epoch, version) of the stream, for the task's own history.
--- Measured: 90 us per outcome; never called while leases are kept.
+-- Measured: 0.15 ms per outcome; not called while leases are kept.
 create or replace function taskledger.settle_rest(held bigint[], secrets text[], task_ids uuid[], claim_ids bigint[],
                                                   outcomes text[], details json[], settled uuid[], settled_claims bigint[])
 returns table (task_id uuid, claim_id bigint, verdict text)

@@ -2,7 +2,7 @@
 --
 -- Locks:    none.
 -- Index:    none.
--- Measured: 3 us; called once per batch, and once per task that has options of its own.
+-- Measured: 8 us; called once per batch, and once per task that has options of its own.
 create or replace function taskledger.submitted_tail(queue text, "group" text, priority text, key text, start_after text, start_before text,
                                                      deadline text, retry text, timeout_ms text, protected text, plugin text)
 returns text

@@ -5,7 +5,7 @@
 -- Locks:    enter_realm; expired claims, then their tasks in task id order, then windowed tasks; all SKIP LOCKED: what is
 --           being settled, renewed or swept by somebody else is left to them.
 -- Index:    claims is small (one row per claim in force); open_tasks_pkey; open_tasks_start_before; open_tasks_deadline.
--- Measured: 0.15 ms when nothing is due, with 1 M open tasks; 60 us per expired lease.
+-- Measured: 60 us when nothing is due, with 1 M open tasks; 69 us per expired lease.
 create or replace function taskledger.sweep(max_tasks int default 500, realm text default null)
 returns table (expired int, missed int, overdue int)
 language plpgsql volatile security definer
