@@ -108,7 +108,11 @@ const cases: readonly Case[] = [
       file('a.md', ['registry', 'example', 'org'].join('.')),
       file('package-lock.json', '"resolved": "https://example.com/a.tgz"'),
     ],
-    tidy: [file('a.ts', 'registry.get(a)'), file('a.ts', "import '../work/x.ts'"), file('a.md', '/var/lib/postgresql')],
+    tidy: [
+      file('a.ts', 'registry.get(a)'),
+      file('a.ts', ["import '..", 'work', "x.ts'"].join('/')),
+      file('a.md', '/var/lib/postgresql'),
+    ],
   },
   {
     title: 'every switched-off lint rule has a reason',

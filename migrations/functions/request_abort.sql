@@ -16,16 +16,11 @@ declare
   v_now constant timestamptz(3) := date_trunc('milliseconds', clock_timestamp());
   v_realm record;
   v_task record;
-  v_request bigint;
   v_answers json;
   v_reason text := case when request_abort.reason is not null then '"reason":' || to_json(left(request_abort.reason, 2000))::text else '' end;
 begin
-  select * into v_realm from taskledger.enter_task(request_abort.task_id);
-  v_request := nextval('taskledger.event_seq');
-  v_answers := ('[["' || v_realm.site || '","' || v_request || '"]]')::json;
-  insert into taskledger.events (site, seq, realm, epoch, task_id, type, occurred_at, actor, data)
-  values (v_realm.site, v_request, v_realm.realm, v_realm.epoch, request_abort.task_id, 'task.abort_requested', v_now, session_user,
-          ('{' || v_reason || '}')::json);
+  select * into v_realm from taskledger.append_request(request_abort.task_id, 'task.abort_requested', v_now, ('{' || v_reason || '}')::json);
+  v_answers := ('[["' || v_realm.site || '","' || v_realm.request || '"]]')::json;
   select t.state, t.version, t.claim_id, t.abort_answers into v_task from taskledger.open_tasks t
    where t.task_id = request_abort.task_id for update;
   if v_task.state = 'leased' then
@@ -42,6 +37,6 @@ begin
     delete from taskledger.open_tasks t where t.task_id = request_abort.task_id;
     return 'aborted';
   end if;
-  return taskledger.refuse_request(v_realm.site, v_realm.realm, v_realm.epoch, request_abort.task_id, v_request,
+  return taskledger.refuse_request(v_realm.site, v_realm.realm, v_realm.epoch, request_abort.task_id, v_realm.request,
                                    'only a pending or leased task can be aborted');
 end $$;

@@ -17,7 +17,6 @@ declare
   v_now constant timestamptz(3) := date_trunc('milliseconds', clock_timestamp());
   v_realm record;
   v_task record;
-  v_request bigint;
   v_start constant timestamptz(3) := date_trunc('milliseconds', request_reschedule.start_after);
   v_data text;
 begin
@@ -29,19 +28,15 @@ begin
   end if;
   v_data := concat_ws(',', '"start_after":' || left(to_json(v_start at time zone 'UTC')::text, -1) || 'Z"', '"priority":' || request_reschedule.priority,
                       '"reason":' || to_json(left(request_reschedule.reason, 2000))::text);
-  select * into v_realm from taskledger.enter_task(request_reschedule.task_id);
-  v_request := nextval('taskledger.event_seq');
-  insert into taskledger.events (site, seq, realm, epoch, task_id, type, occurred_at, actor, data)
-  values (v_realm.site, v_request, v_realm.realm, v_realm.epoch, request_reschedule.task_id, 'task.reschedule_requested', v_now, session_user,
-          ('{' || v_data || '}')::json);
+  select * into v_realm from taskledger.append_request(request_reschedule.task_id, 'task.reschedule_requested', v_now, ('{' || v_data || '}')::json);
   select t.state, t.version, t.name into v_task from taskledger.open_tasks t where t.task_id = request_reschedule.task_id for update;
   if v_task.state is distinct from 'pending' then
-    return taskledger.refuse_request(v_realm.site, v_realm.realm, v_realm.epoch, request_reschedule.task_id, v_request,
+    return taskledger.refuse_request(v_realm.site, v_realm.realm, v_realm.epoch, request_reschedule.task_id, v_realm.request,
                                      'only a pending task can be rescheduled');
   end if;
   insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data)
   values (v_realm.site, nextval('taskledger.event_seq'), v_realm.realm, v_realm.epoch, request_reschedule.task_id, v_task.version + 1,
-          'task.rescheduled', v_now, session_user, ('{"answers":[["' || v_realm.site || '","' || v_request || '"]]}')::json,
+          'task.rescheduled', v_now, session_user, ('{"answers":[["' || v_realm.site || '","' || v_realm.request || '"]]}')::json,
           ('{' || v_data || '}')::json);
   update taskledger.open_tasks t
      set version = t.version + 1, run_at = coalesce(v_start, t.run_at), priority = coalesce(request_reschedule.priority, t.priority)

@@ -15,14 +15,9 @@ declare
   v_now constant timestamptz(3) := date_trunc('milliseconds', clock_timestamp());
   v_realm record;
   v_task record;
-  v_request bigint;
   v_reason text := case when request_retry.reason is not null then '"reason":' || to_json(left(request_retry.reason, 2000))::text else '' end;
 begin
-  select * into v_realm from taskledger.enter_task(request_retry.task_id);
-  v_request := nextval('taskledger.event_seq');
-  insert into taskledger.events (site, seq, realm, epoch, task_id, type, occurred_at, actor, data)
-  values (v_realm.site, v_request, v_realm.realm, v_realm.epoch, request_retry.task_id, 'task.retry_requested', v_now, session_user,
-          ('{' || v_reason || '}')::json);
+  select * into v_realm from taskledger.append_request(request_retry.task_id, 'task.retry_requested', v_now, ('{' || v_reason || '}')::json);
   -- An open task may be in the hands of a claim or a settle that has not committed: its next version is theirs.
   perform from taskledger.open_tasks t where t.task_id = request_retry.task_id for update;
   -- A statement of its own: its snapshot is newer than the locks on the task.
@@ -30,12 +25,12 @@ begin
     from taskledger.tasks t join taskledger.events s on s.site = t.site and s.seq = t.seq
    where t.id = request_retry.task_id;
   if v_task.state not in ('failed', 'aborted', 'missed') then
-    return taskledger.refuse_request(v_realm.site, v_realm.realm, v_realm.epoch, request_retry.task_id, v_request,
+    return taskledger.refuse_request(v_realm.site, v_realm.realm, v_realm.epoch, request_retry.task_id, v_realm.request,
                                      'only a failed, aborted or missed task can be run again');
   end if;
   insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data)
   values (v_realm.site, nextval('taskledger.event_seq'), v_realm.realm, v_realm.epoch, request_retry.task_id, v_task.version + 1,
-          'task.retried', v_now, session_user, ('{"answers":[["' || v_realm.site || '","' || v_request || '"]]}')::json,
+          'task.retried', v_now, session_user, ('{"answers":[["' || v_realm.site || '","' || v_realm.request || '"]]}')::json,
           ('{' || v_reason || '}')::json);
   insert into taskledger.open_tasks (task_id, run_at, submitted_seq, version, attempts, priority, protected, state, realm,
                                      submitted_site, name, queue, checkpoint)
