@@ -3,7 +3,7 @@
 --
 -- Locks:    enter_task; its row of open_tasks.
 -- Index:    open_tasks_pkey.
--- Measured: 0.13 ms per call.
+-- Measured: 0.20 ms per call.
 create or replace function taskledger.request_reschedule(task_id uuid, start_after timestamptz default null, priority int default null,
                                                          reason text default null)
 returns text
