@@ -63,10 +63,63 @@ export const errorCodes = {
     kind: 'refused',
     meaning: 'The database already carries another site name, which can never change.',
   },
+  TASKLEDGER_SITE_KEY_INVALID: {
+    kind: 'usage',
+    meaning: 'There is no private key to seal blocks with, or what there is cannot be used.',
+  },
+  TASKLEDGER_SITE_KEY_UNKNOWN: {
+    kind: 'refused',
+    meaning: 'A block was signed with a key that is not one of its site.',
+    sqlState: 'TL020',
+  },
+  TASKLEDGER_SEAL_CONFLICT: {
+    kind: 'refused',
+    meaning: 'Another sealer stored this block first; the tick is begun again.',
+    sqlState: 'TL021',
+  },
+  TASKLEDGER_BLOCK_INCOMPLETE: {
+    kind: 'fault',
+    meaning: 'Events of a block are missing from the log; a projection stands at that block.',
+    sqlState: 'TL040',
+  },
+  TASKLEDGER_PROJECTION_IN_USE: {
+    kind: 'refused',
+    meaning: 'The free slot of a projection could not be emptied, because a query held it for longer than a second.',
+    sqlState: 'TL041',
+  },
+  TASKLEDGER_REBUILD_RUNNING: {
+    kind: 'refused',
+    meaning: 'The projection is being made anew, or replayed, already.',
+    sqlState: 'TL042',
+  },
+  TASKLEDGER_NOT_SEALED: {
+    kind: 'refused',
+    meaning: 'The event or task is in no block yet, so there is nothing to prove it with.',
+  },
+  TASKLEDGER_NOT_PROVEN: {
+    kind: 'refused',
+    meaning: 'The stored events of a block are not those that were sealed, so nothing of it can be proven.',
+  },
+  TASKLEDGER_OUTPUT_NOT_WRITTEN: {
+    kind: 'refused',
+    meaning: 'The file a command was to write is there already, or cannot be written.',
+  },
   TASKLEDGER_UNREACHABLE: { kind: 'unreachable', meaning: 'The database did not answer, or refused the connection.' },
   TASKLEDGER_OUTCOME_UNKNOWN: {
     kind: 'unreachable',
     meaning: 'The connection was lost before the answer came: the command may or may not have been recorded.',
+  },
+  TASKLEDGER_NOT_ALLOWED: {
+    kind: 'refused',
+    meaning: 'The database user lacks the role this work needs; `docs/reference/roles.md` says what each may do.',
+  },
+  TASKLEDGER_READ_ONLY: {
+    kind: 'unreachable',
+    meaning: 'The database takes no writes: it is a standby, or the transaction is read-only.',
+  },
+  TASKLEDGER_CANCELLED: {
+    kind: 'unreachable',
+    meaning: 'The server ended a statement at a time limit or on somebody’s request; nothing of it was recorded.',
   },
   TASKLEDGER_INVALID_URL: { kind: 'usage', meaning: 'A connection string cannot be understood.' },
   TASKLEDGER_INVALID_ID: { kind: 'usage', meaning: 'A task id is not a UUID, or a position is not `site/seq`.' },
@@ -75,6 +128,26 @@ export const errorCodes = {
     kind: 'refused',
     meaning: 'The task is in a state in which this cannot be done to it.',
     sqlState: 'TL011',
+  },
+  TASKLEDGER_PROTECTED_NEEDS_ONE_SITE: {
+    kind: 'refused',
+    meaning: 'A protected task was submitted where more than one site holds the log, which cannot be guarded yet.',
+    sqlState: 'TL012',
+  },
+  TASKLEDGER_ID_TAKEN: {
+    kind: 'refused',
+    meaning: 'The id chosen for a new task already belongs to another one.',
+    sqlState: 'TL013',
+  },
+  TASKLEDGER_SECRET_USED: {
+    kind: 'refused',
+    meaning: 'The secret of a claim belongs to an earlier claim, or its runner was told that it was never granted.',
+    sqlState: 'TL014',
+  },
+  TASKLEDGER_REALM_BUSY: {
+    kind: 'refused',
+    meaning: 'An open transaction that submits or decides kept a rebuild from beginning; nothing was changed.',
+    sqlState: 'TL030',
   },
   TASKLEDGER_USAGE: { kind: 'usage', meaning: 'The command line was used in a way it does not offer.' },
   TASKLEDGER_HANDLERS_INVALID: { kind: 'usage', meaning: 'A handlers module cannot be loaded or exports no handlers.' },
@@ -146,4 +219,9 @@ export class LedgerError extends Error {
       ...(this.details === undefined ? {} : { details: this.details }),
     };
   }
+}
+
+/** The `code` of whatever was thrown, for signals and logs: ours, Postgres's or Node's; `unknown` if it has none. */
+export function errorCodeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown';
 }

@@ -28,6 +28,8 @@ export {
   type TaskDefinition,
   type TaskOptions,
 } from './ledger/define-task.ts';
+export type { VerifyAnswer, VerifyContext, VerifyFunction } from './ledger/verify.ts';
+export type { IsolationOptions, ProcessIsolation } from './ledger/isolation.ts';
 export type { SubmitOptions, Submitted } from './ledger/submit.ts';
 export type { ListFilter, TaskSummary } from './ledger/list-tasks.ts';
 export type { Duration } from './ledger/duration.ts';

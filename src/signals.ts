@@ -4,37 +4,56 @@
  * Durations are milliseconds.
  */
 export interface SignalMap {
+  /** A database was migrated: what was applied. */
   'migrate.applied': { readonly migrations: readonly string[]; readonly functions: readonly string[] };
+  /** The embedded PostgreSQL answers. */
   'postgres.started': { readonly port: number; readonly version: string; readonly dataDir: string };
+  /** The embedded PostgreSQL ended. */
   'postgres.stopped': { readonly port: number };
+  /** Data of an embedded PostgreSQL that had been cut off were removed. */
   'postgres.leftover_removed': { readonly dataDir: string };
+  /** A connection that is always open broke; it is made again. */
   'connection.lost': { readonly purpose: string; readonly reason: string };
+  /** It is there again. */
   'connection.restored': { readonly purpose: string };
+  /** Tasks were submitted; the others were known by their keys. */
   'submit.recorded': { readonly tasks: number; readonly created: number; readonly durationMs: number };
+  /** A runner begins to claim. */
   'runner.started': { readonly runner: string; readonly names: readonly string[]; readonly concurrency: number };
+  /** A runner claims no more, and waits for what it runs. */
   'runner.draining': { readonly runner: string; readonly running: number; readonly deadlineMs: number };
+  /** A runner has ended, and gave that many leases back. */
   'runner.stopped': { readonly runner: string; readonly released: number };
+  /** A runner was told that there is something to do. */
   'runner.woken': { readonly runner: string };
+  /** A round trip to the ledger is about to be sent: outcomes to settle, leases asked for. */
+  'exchange.begun': { readonly runner: string; readonly outcomes: number; readonly asked: number };
+  /** A runner asked for leases and got that many. */
   'claim.granted': {
     readonly runner: string;
     readonly asked: number;
     readonly tasks: number;
     readonly durationMs: number;
   };
+  /** Outcomes were recorded, or refused because their leases were lost. */
   'settle.recorded': {
     readonly runner: string;
     readonly outcomes: number;
     readonly refused: number;
     readonly durationMs: number;
   };
+  /** Leases were kept. */
   'claim.renewed': { readonly runner: string; readonly claims: number };
+  /** Leases were lost: their attempts are stopped, and their results will be refused. */
   'claim.lost': { readonly runner: string; readonly claimId: string; readonly tasks: number };
+  /** A handler is about to run; the task had been due that long. */
   'attempt.started': {
     readonly taskId: string;
     readonly name: string;
     readonly attempt: number;
     readonly waitedMs: number;
   };
+  /** A handler has ended, and how. */
   'attempt.ended': {
     readonly taskId: string;
     readonly name: string;
@@ -43,14 +62,71 @@ export interface SignalMap {
     readonly code?: string;
     readonly durationMs: number;
   };
+  /** The ledger was asked what became of claims whose answer was lost: `granted` of them were. */
+  'claim.recalled': { readonly runner: string; readonly asked: number; readonly granted: number };
+  /** An outcome was not accepted: somebody else has the task by now. */
   'attempt.refused': { readonly taskId: string; readonly reason: string };
+  /** About to be sent. */
+  'progress.begun': { readonly taskId: string; readonly attempt: number; readonly checkpoint: boolean };
+  /** The ledger has answered a report of progress. */
+  'progress.answered': {
+    readonly taskId: string;
+    readonly attempt: number;
+    readonly answer: 'recorded' | 'noted' | 'abort' | 'lost';
+  };
+  /** A verify handler is asked about a task in doubt. */
+  'verify.started': { readonly taskId: string; readonly name: string; readonly attempt: number };
+  /** What it said, and the state the task is in since; `refused`: somebody else ended the doubt, or asks about it by now. */
+  'verify.ended': {
+    readonly taskId: string;
+    readonly name: string;
+    readonly answer: 'completed' | 'not_executed' | 'unknown' | 'released';
+    readonly state: 'completed' | 'pending' | 'failed' | 'aborted' | 'in_doubt' | 'refused';
+    readonly durationMs: number;
+  };
+  /** About to be sent, once for each batch of a sweep. */
+  'sweep.begun': { readonly maxTasks: number };
+  /** What time alone made due was recorded. */
   'sweep.done': {
     readonly expired: number;
     readonly missed: number;
     readonly overdue: number;
     readonly durationMs: number;
   };
+  /** This process seals the blocks of its site from now on. */
+  'seal.leading': { readonly keyId: string };
+  /** A tick of the sealer read the head, has leaf hashes in hand, stored their blocks, or committed. */
+  'seal.step': { readonly step: 'begun' | 'fetched' | 'stored' | 'committed' };
+  /** Blocks were sealed. */
+  'seal.done': { readonly blocks: number; readonly events: number; readonly durationMs: number };
+  /** Blocks up to this one are in a slot of a projection; the last was sealed that long before it was read. */
+  'projection.advanced': {
+    readonly projection: string;
+    readonly slot: string;
+    readonly site: string;
+    readonly block: string;
+    readonly events: number;
+    readonly lagMs: number;
+  };
+  /** A projection cannot read this block (with `toBlock`: one from here to there), and stands until it can. */
+  'projection.failed': {
+    readonly projection: string;
+    readonly site: string;
+    readonly block: string;
+    readonly toBlock?: string;
+    readonly code: string;
+    readonly reason: string;
+  };
+  /** A projection that was made anew is live. */
+  'projection.switched': { readonly projection: string };
+  /** A service of this process failed, and is tried again. */
   'service.failed': { readonly service: string; readonly code: string; readonly retryInMs: number };
+  /** It works again, after that many failures. */
+  'service.recovered': { readonly service: string; readonly failures: number };
+  /** The daemon of a site runs its services. */
+  'daemon.started': { readonly site: string; readonly services: readonly string[] };
+  /** The daemon has ended. */
+  'daemon.stopped': { readonly site: string };
 }
 
 export type SignalName = keyof SignalMap;
@@ -66,7 +142,7 @@ export interface Signals {
   readonly active: boolean;
   /** Calls `subscriber` for every signal until the returned function is called. A subscriber that throws is dropped. */
   subscribe(subscriber: SignalSubscriber): () => void;
-  /** Resolves with the first signal of this name, from now on, that `accept` agrees to. */
+  /** Resolves with the first signal of this name, from now on, that `accept` agrees to; rejects when `accept` throws. */
   next<N extends SignalName>(name: N, accept?: (data: SignalMap[N]) => boolean): Promise<SignalMap[N]>;
 }
 
@@ -92,11 +168,18 @@ export function createSignals(): Signals {
       }
     },
     next: (name, accept) =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
         const unsubscribe = subscribe((signal) => {
           if (signal.name !== name) return;
           const data = signal.data as SignalMap[typeof name];
-          if (accept !== undefined && !accept(data)) return;
+          try {
+            if (accept !== undefined && !accept(data)) return;
+          } catch (error) {
+            // Who waits must hear of it: dropped as a subscriber, it would wait for ever.
+            unsubscribe();
+            reject(error instanceof Error ? error : new Error('The accept function of next() threw', { cause: error }));
+            return;
+          }
           unsubscribe();
           resolve(data);
         });

@@ -38,8 +38,9 @@ test('SQL and TypeScript agree on every limit', () => {
     expect(sql(`functions/${file}.sql`)).toContain(`'[{', '')) <= ${MAX_PAYLOAD_DEPTH}`);
   }
   expect(sql('functions/is_retry_policy.sql')).toContain(`$.attempts <= ${MAX_ATTEMPTS}`);
+  expect(sql('functions/require_reason.sql')).toContain(`length(reason) > ${MAX_REASON_LENGTH}`);
   for (const file of ['request_abort', 'request_retry', 'request_reschedule', 'resolve']) {
-    expect(sql(`functions/${file}.sql`)).toContain(`reason, ${MAX_REASON_LENGTH})`);
+    expect(sql(`functions/${file}.sql`)).toContain(`require_reason(${file}.reason)`);
   }
   expect(sql('0001_log.sql')).toContain(`~ '${siteNamePattern.source}'`);
   expect(MAX_SUBMIT_BATCH).toBe(10_000);

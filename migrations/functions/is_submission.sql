@@ -1,5 +1,6 @@
 -- True when what is said of a task besides its input can be recorded. The limits are those of src/events/limits.ts; what is
 -- wrong is explained by submission_problem().
+-- Called by submit_many() only, which sets standard_conforming_strings: without it the `\.` below would let any character through.
 --
 -- Locks:    none.
 -- Index:    none.

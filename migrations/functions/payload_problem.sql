@@ -8,6 +8,7 @@ create or replace function taskledger.payload_problem(payload text)
 returns text
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
   v_bare text;
@@ -21,6 +22,9 @@ begin
   exception when others then
     return 'TL001:JSON without \u0000 and without lone surrogates; found: ' || sqlerrm;
   end;
+  if payload is not json with unique keys then
+    return 'TL001:JSON that says each key once; found a key that stands twice in one object';
+  end if;
   if payload::jsonb @? 'strict $.**{64} ? (@.type() == "object" || @.type() == "array")' then
     return 'TL004:JSON nested at most 64 deep; found a deeper value';
   end if;

@@ -10,6 +10,7 @@ returns text
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
+set extra_float_digits = 1
 set enable_seqscan = off
 as $$
 #variable_conflict use_column
@@ -24,6 +25,7 @@ begin
     raise exception using errcode = 'TL002',
       message = format('Expected a fraction from 0 to 1, a message or a checkpoint; found %s. Pass at least one.', coalesce(report_progress.fraction::text, 'none of them'));
   end if;
+  perform taskledger.require_payloads(array[report_progress.checkpoint]);
   select * into v_realm from taskledger.enter_realm(report_progress.realm);
   select t.version, t.lease_epoch, t.lease_version, t.progress, t.abort_answers into v_task
     from taskledger.open_tasks t

@@ -17,7 +17,7 @@ declare
   v_realm record;
   v_task record;
   v_answers json;
-  v_reason text := case when request_abort.reason is not null then '"reason":' || to_json(left(request_abort.reason, 2000))::text else '' end;
+  v_reason text := case when request_abort.reason is not null then '"reason":' || to_json(taskledger.require_reason(request_abort.reason))::text else '' end;
 begin
   select * into v_realm from taskledger.append_request(request_abort.task_id, 'task.abort_requested', v_now, ('{' || v_reason || '}')::json);
   v_answers := ('[["' || v_realm.site || '","' || v_realm.request || '"]]')::json;

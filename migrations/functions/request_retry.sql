@@ -15,7 +15,7 @@ declare
   v_now constant timestamptz(3) := date_trunc('milliseconds', clock_timestamp());
   v_realm record;
   v_task record;
-  v_reason text := case when request_retry.reason is not null then '"reason":' || to_json(left(request_retry.reason, 2000))::text else '' end;
+  v_reason text := case when request_retry.reason is not null then '"reason":' || to_json(taskledger.require_reason(request_retry.reason))::text else '' end;
 begin
   select * into v_realm from taskledger.append_request(request_retry.task_id, 'task.retry_requested', v_now, ('{' || v_reason || '}')::json);
   -- An open task may be in the hands of a claim or a settle that has not committed: its next version is theirs.

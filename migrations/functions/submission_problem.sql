@@ -8,6 +8,7 @@ create or replace function taskledger.submission_problem(tasks json, defaults js
 returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
   v_task jsonb;
@@ -33,8 +34,17 @@ begin
     if v_value is null or v_value !~ '^[a-zA-Z][a-zA-Z0-9_-]*(\.[a-zA-Z0-9_-]+)*$' or length(v_value) > 200 then
       return 'TL003:' || v_place || 'a name of dotted words such as payouts.settle, at most 200 characters; found ' || coalesce(quote_literal(left(v_value, 60)), 'no name');
     end if;
+    if v_task ->> 'protected' = 'true' and taskledger.has_peer() then
+      return 'TL012:' || v_place || 'no protected task while more than one site holds this log; found a protected one. Leave out protected, or submit it where there is one site';
+    end if;
     for v_key, v_value in select k, v from jsonb_each_text(v_task) as p(k, v) where v is not null loop
-      v_problem := case v_key
+      v_problem := case
+        when v_key in ('id', 'name', 'queue', 'group', 'key', 'start_after', 'start_before', 'deadline', 'plugin')
+          and jsonb_typeof(v_task -> v_key) <> 'string' then 'text in quotes'
+        when v_key in ('priority', 'timeout_ms') and jsonb_typeof(v_task -> v_key) <> 'number' then 'a number without quotes'
+        when v_key = 'protected' and jsonb_typeof(v_task -> v_key) <> 'boolean' then 'true or false'
+      end;
+      v_problem := coalesce(v_problem, case v_key
         when 'priority' then case when not pg_input_is_valid(v_value, 'int4') or abs(v_value::numeric) > 100 then 'an integer from -100 to 100' end
         when 'timeout_ms' then case when not pg_input_is_valid(v_value, 'int8') or v_value::numeric < 1 then 'a number of milliseconds above 0' end
         when 'queue' then case when v_value !~ '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}$' then 'a queue name of at most 100 letters, digits, _ . -' end
@@ -50,7 +60,7 @@ begin
         when 'name' then null
         when 'input' then null
         else 'one of the options id, name, input, queue, group, priority, key, start_after, start_before, deadline, retry, timeout_ms, protected, plugin'
-      end;
+      end);
       if v_problem is not null then
         return 'TL002:' || v_place || 'for ' || quote_ident(left(v_key, 40)) || ' ' || v_problem || '; found ' || quote_literal(left(v_value, 60));
       end if;

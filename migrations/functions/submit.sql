@@ -11,6 +11,7 @@ returns table (id uuid, site text, seq bigint, created boolean)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set standard_conforming_strings = on
 as $$
 #variable_conflict use_column
 declare
@@ -36,8 +37,8 @@ begin
   end if;
   if submit.name ~ '^[a-zA-Z][a-zA-Z0-9_-]*(\.[a-zA-Z0-9_-]+)*$' and length(submit.name) <= 200
     and octet_length(v_input) <= 1048576
-    and (octet_length(v_input) <= 128 or octet_length(v_input) - octet_length(translate(v_input, '[{', '')) <= 64) and strpos(v_input, '\u') = 0 and v_input !~ '(^|[:,[:space:][])-?[0-9][0-9.]*([eE]|[0-9]{15})'
-    and (v_key is null or length(v_key) between 1 and 500 and v_key !~ '[[:cntrl:]]')
+    and (octet_length(v_input) <= 128 or octet_length(v_input) - octet_length(translate(v_input, '[{', '')) <= 64) and strpos(v_input, '\u') = 0 and (strpos(v_input, '{') = 0 or v_input is json with unique keys) and v_input !~ '(^|[:,[:space:][])-?[0-9][0-9.]*([eE]|[0-9]{15})'
+    and (v_key is null or json_typeof(options -> 'key') = 'string' and length(v_key) between 1 and 500 and v_key !~ '[[:cntrl:]]')
     and (options::text = '{}' or not exists (select from json_object_keys(options) k where k not in ('id', 'key')) and (id is not null or options ->> 'id' is null)) then
     id := coalesce(id, taskledger.new_task_id());
     select e.site, e.realm, e.epoch into submit.site, v_realm, v_epoch from taskledger.enter_realm() e;
@@ -45,6 +46,9 @@ begin
       insert into taskledger.task_keys (realm, name, key, task_id) values (v_realm, submit.name, v_key, submit.id) on conflict do nothing;
     end if;
     if v_key is null or found then
+      if json_typeof(options -> 'id') is not null then
+        perform taskledger.require_new_id(submit.id, submit.site);
+      end if;
       seq := nextval('taskledger.event_seq');
       insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, data)
       values (submit.site, submit.seq, v_realm, v_epoch, submit.id, 1, 'task.submitted', v_now, session_user,

@@ -17,6 +17,7 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set datestyle = 'ISO'
+set standard_conforming_strings = on
 as $$
 #variable_conflict use_column
 declare
@@ -87,8 +88,12 @@ begin
          -- The cheap half of payload_problem(): what passes here needs no exact check.
          (octet_length(input) <= 1048576 and strpos(input, '\u') = 0
             and (octet_length(input) <= 128 or octet_length(input) - octet_length(translate(input, '[{', '')) <= 64)
+            -- Duplicate keys: which one counts depends on the reader. `strict` false is a caller whose JSON has none.
+            and (not strict or strpos(input, '{') = 0 or input is json with unique keys)
             and input !~ '(^|[:,[:space:][])-?[0-9][0-9.]*([eE]|[0-9]{15})'
           or taskledger.payload_problem(input) is null)
+         -- Planned as a subquery of its own, which runs only when a task is protected.
+         and (protected is distinct from 'true' or not (select taskledger.has_peer()))
          and case when plain then v_plain_ok
                   else d.ok and taskledger.is_submission(name, queue, "group", priority, key, start_after, start_before, deadline, retry,
                                                          timeout_ms, protected, plugin) end, false)
@@ -98,7 +103,10 @@ begin
       on conflict do nothing
       returning task_id
     ), fresh as materialized (
-      select t.* from t where (select n from refused) = 0 and (key is null or task_id in (select task_id from keyed))
+      select t.* from t
+       where case when (select n from refused) = 0 and (key is null or task_id in (select task_id from keyed))
+                  -- In this order: with its key known, the id is that of the first task.
+                  then not strict or given_id is null or taskledger.require_new_id(task_id, v_site) end
     ), logged as (
       insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data)
       select v_site, seq, v_realm, v_epoch, task_id, 1, 'task.submitted', v_now, v_actor, submit_many.context,

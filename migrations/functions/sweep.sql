@@ -65,6 +65,9 @@ begin
            set state = v_next, version = v_version, claim_id = null, progress = null, run_at = v_now
          where t.task_id = v_task.task_id;
       end if;
+      if v_next = 'in_doubt' then
+        insert into taskledger.doubts (task_id, realm, name, ask_at) values (v_task.task_id, v_task.realm, v_task.name, v_now);
+      end if;
       update taskledger.claims c set open = c.open - 1 where c.claim_id = v_claim.claim_id;
     end loop;
     -- Left for the next sweep while somebody is settling one of its tasks.

@@ -30,11 +30,21 @@ export const taskNameSchema = z.string().max(MAX_NAME_LENGTH).regex(taskNamePatt
  * @throws LedgerError `TASKLEDGER_INVALID_TASK_NAME`
  */
 export function requireTaskName(name: string): string {
-  if (isTaskName(name)) return name;
-  const shown = JSON.stringify(name.slice(0, 60)) + (name.length > 60 ? ` … (${name.length} characters)` : '');
-  throw new LedgerError('TASKLEDGER_INVALID_TASK_NAME', {
+  // JavaScript callers pass whatever they have.
+  const given: unknown = name;
+  if (typeof given !== 'string') throw invalidName(given === null ? 'null' : `a ${typeof given}`);
+  if (isTaskName(given)) return given;
+  throw invalidName(shown(given));
+}
+
+function shown(name: string): string {
+  return JSON.stringify(name.slice(0, 60)) + (name.length > 60 ? ` … (${name.length} characters)` : '');
+}
+
+function invalidName(found: string): LedgerError {
+  return new LedgerError('TASKLEDGER_INVALID_TASK_NAME', {
     expected: `a task name of dotted words such as payouts.settle, at most ${MAX_NAME_LENGTH} characters`,
-    found: shown,
+    found,
     remedy: 'Use letters, digits, _ and -, in words joined by single dots, starting with a letter',
   });
 }

@@ -5,12 +5,12 @@ import { attemptSchema } from './lease-events.ts';
 
 /** Why an attempt did not succeed. `details` may be encoded by the codec; `code` never carries personal data. */
 export const attemptErrorSchema = z.looseObject({
-  code: z.string(),
-  name: z.string().optional(),
-  message: z.string().optional(),
-  stack: z.string().optional(),
-  cause: anyJson.optional(),
-  details: anyJson.optional(),
+  code: z.string().describe('What kind of failure; stable, and never personal data.'),
+  name: z.string().optional().describe('The name of what was thrown.'),
+  message: z.string().optional().describe('Its message.'),
+  stack: z.string().optional().describe('Its stack.'),
+  cause: anyJson.optional().describe('What caused it.'),
+  details: anyJson.optional().describe('Particulars for programs, such as every issue of a schema.'),
 });
 
 export type AttemptError = z.infer<typeof attemptErrorSchema>;
@@ -18,14 +18,15 @@ export type AttemptError = z.infer<typeof attemptErrorSchema>;
 const report = {
   usage: z
     .looseObject({ cpu_ms: z.number().min(0).optional(), max_rss_bytes: z.number().min(0).optional() })
-    .optional(),
-  log_tail: z.array(z.string()).optional(),
+    .optional()
+    .describe('What it used: processor time and memory.'),
+  log_tail: z.array(z.string()).optional().describe('The last lines it wrote.'),
 };
 
 const failure = {
-  error: attemptErrorSchema,
-  exit_code: z.int().optional(),
-  exit_signal: z.string().optional(),
+  error: attemptErrorSchema.describe('What went wrong.'),
+  exit_code: z.int().optional().describe('How its process ended.'),
+  exit_signal: z.string().optional().describe('What ended its process.'),
   ...report,
 };
 
@@ -35,10 +36,10 @@ export const taskCompleted = decision(
   z.looseObject({
     lease: leaseTokenSchema,
     attempt: attemptSchema,
-    output: anyJson.optional(),
-    started_at: momentSchema,
-    finished_at: momentSchema,
-    last_heartbeat: momentSchema.optional(),
+    output: anyJson.optional().describe('What the handler returned. Absent: nothing.'),
+    started_at: momentSchema.describe('When the attempt began.'),
+    finished_at: momentSchema.describe('When it ended.'),
+    last_heartbeat: momentSchema.optional().describe('When its lease was last renewed.'),
     ...report,
   }),
 );
@@ -49,9 +50,9 @@ export const taskAttemptFailed = decision(
   z.looseObject({
     lease: leaseTokenSchema,
     attempt: attemptSchema,
-    started_at: momentSchema,
-    finished_at: momentSchema,
-    retry_at: momentSchema,
+    started_at: momentSchema.describe('When the attempt began.'),
+    finished_at: momentSchema.describe('When it ended.'),
+    retry_at: momentSchema.describe('From when on the next one can be claimed.'),
     ...failure,
   }),
 );
@@ -62,9 +63,9 @@ export const taskFailed = decision(
   z.looseObject({
     lease: leaseTokenSchema.optional(),
     attempt: attemptSchema.optional(),
-    attempts: z.int().min(0),
-    started_at: momentSchema.optional(),
-    finished_at: momentSchema.optional(),
+    attempts: z.int().min(0).describe('How many attempts the policy allows.'),
+    started_at: momentSchema.optional().describe('When the last attempt began.'),
+    finished_at: momentSchema.optional().describe('When it ended.'),
     ...failure,
   }),
 );
@@ -73,25 +74,28 @@ export const taskFailed = decision(
 export const taskAborted = decision(
   'task.aborted',
   z.looseObject({
-    reason: z.string().optional(),
+    reason: z.string().optional().describe('Why.'),
     lease: leaseTokenSchema.optional(),
     attempt: attemptSchema.optional(),
-    killed: z.enum(['no', 'term', 'kill']).optional(),
+    killed: z.enum(['no', 'term', 'kill']).optional().describe('Which signal its process needed, if any.'),
   }),
 );
 
 /** `task.missed`: its `start_before` passed before anyone started it. */
-export const taskMissed = decision('task.missed', z.looseObject({ start_before: momentSchema }));
+export const taskMissed = decision(
+  'task.missed',
+  z.looseObject({ start_before: momentSchema.describe('The end of the window.') }),
+);
 
 /** `task.result_refused`: a result from a lost lease, kept as evidence; it changes nothing. */
 export const taskResultRefused = remark(
   'task.result_refused',
   z.looseObject({
     lease: leaseTokenSchema,
-    outcome: z.string(),
-    output: anyJson.optional(),
-    error: attemptErrorSchema.optional(),
-    why: z.string(),
-    claim: anyJson.optional(),
+    outcome: z.string().describe('What the runner said of the attempt.'),
+    output: anyJson.optional().describe('The output that came too late.'),
+    error: attemptErrorSchema.optional().describe('The error that came too late.'),
+    why: z.string().describe('Why it does not count.'),
+    claim: anyJson.optional().describe('The claim it was made under.'),
   }),
 );

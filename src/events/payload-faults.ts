@@ -35,7 +35,8 @@ function copyOf(value: unknown, inspection: Inspection): unknown {
   if (isOver(inspection)) return null;
   if (typeof value !== 'object' || value === null) return copyOfScalar(value, inspection);
   if (value instanceof Date && Number.isNaN(value.getTime())) return fault(inspection, 'is an invalid date');
-  const { toJSON } = value as { toJSON?: unknown };
+  const toJSON = read(value, 'toJSON');
+  if (toJSON === throwing) return fault(inspection, 'has a toJSON that throws');
   if (typeof toJSON !== 'function') return copyOfContainer(value, inspection);
   let answer: unknown;
   try {
@@ -77,7 +78,8 @@ function copyOfArray(values: readonly unknown[], inspection: Inspection): unknow
   for (let i = 0; i < values.length && !isOver(inspection); i += 1) {
     inspection.size += 1;
     inspection.path.push(i);
-    copy.push(copyOf(values[i], inspection));
+    const item = read(values, i);
+    copy.push(item === throwing ? fault(inspection, 'throws when it is read') : copyOf(item, inspection));
     inspection.path.pop();
   }
   return copy;
@@ -93,10 +95,22 @@ function copyOfRecord(value: object, inspection: Inspection): unknown {
     inspection.path.push(key);
     const problem = problemOfText(key);
     if (problem !== undefined) fault(inspection, `has a key that ${problem}`);
-    copy[key] = copyOf((value as Record<string, unknown>)[key], inspection);
+    const member = read(value, key);
+    copy[key] = member === throwing ? fault(inspection, 'throws when it is read') : copyOf(member, inspection);
     inspection.path.pop();
   }
   return copy;
+}
+
+const throwing = Symbol('a getter that throws');
+
+/** A member, read once; getters are somebody's code. */
+function read(value: object, key: string | number): unknown {
+  try {
+    return (value as Readonly<Record<string | number, unknown>>)[key];
+  } catch {
+    return throwing;
+  }
 }
 
 function problemOfText(text: string): string | undefined {

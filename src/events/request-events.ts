@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { decision, momentSchema, positionRefSchema, remark } from './envelope.ts';
 import { MAX_PRIORITY, MIN_PRIORITY } from './limits.ts';
 
-const asked = { reason: z.string().optional() };
+const asked = { reason: z.string().optional().describe('Why, in the words of whoever asked.') };
 
 const newSchedule = {
   ...asked,
-  start_after: momentSchema.optional(),
-  priority: z.int().min(MIN_PRIORITY).max(MAX_PRIORITY).optional(),
+  start_after: momentSchema.optional().describe('Not claimable before.'),
+  priority: z.int().min(MIN_PRIORITY).max(MAX_PRIORITY).optional().describe('Larger goes first.'),
 };
 
 /** `task.abort_requested`: any site asks the owner to end the task. */
@@ -23,11 +23,17 @@ export const taskRescheduleRequested = remark('task.reschedule_requested', z.loo
 /** `task.request_refused`: the owner says no. A decision: it carries a version, and `context.answers`. */
 export const taskRequestRefused = decision(
   'task.request_refused',
-  z.looseObject({ why: z.string(), request: positionRefSchema }),
+  z.looseObject({
+    why: z.string().describe('Why not.'),
+    request: positionRefSchema.describe('The request, `[site, seq]`.'),
+  }),
 );
 
 /** `task.retried`: an operator's redrive of a failed, aborted or missed task; attempts start again at 1. */
-export const taskRetried = decision('task.retried', z.looseObject({ ...asked, run_at: momentSchema.optional() }));
+export const taskRetried = decision(
+  'task.retried',
+  z.looseObject({ ...asked, run_at: momentSchema.optional().describe('From when on it can be claimed.') }),
+);
 
 /** `task.rescheduled`: a pending task got another start or priority. */
 export const taskRescheduled = decision('task.rescheduled', z.looseObject(newSchedule));

@@ -8,7 +8,11 @@ const delayMs = z.int().min(0);
 
 /** How often a task may be tried, and how long to wait between attempts (milliseconds). */
 export const retryPolicySchema = z.looseObject({
-  attempts: z.int().min(1).max(MAX_ATTEMPTS),
+  attempts: z
+    .int()
+    .min(1)
+    .max(MAX_ATTEMPTS)
+    .describe('All attempts, the first and those that lost their lease included.'),
   backoff: z
     .looseObject({ kind: z.enum(['fixed', 'exponential']), delay_ms: delayMs, cap_ms: delayMs.optional() })
     .optional(),
@@ -20,18 +24,18 @@ export type RetryPolicy = z.infer<typeof retryPolicySchema>;
 export const taskSubmitted = decision(
   'task.submitted',
   z.looseObject({
-    name: taskNameSchema,
-    input: anyJson,
-    queue: z.string().min(1),
-    group: z.string().optional(),
-    priority: z.int().min(MIN_PRIORITY).max(MAX_PRIORITY),
-    key: z.string().optional(),
-    start_after: momentSchema.optional(),
-    start_before: momentSchema.optional(),
-    deadline: momentSchema.optional(),
-    retry: retryPolicySchema,
-    timeout_ms: z.int().min(1).optional(),
-    protected: z.literal(true).optional(),
-    plugin: z.string().optional(),
+    name: taskNameSchema.describe('The task name.'),
+    input: anyJson.describe('What the handler is given.'),
+    queue: z.string().min(1).describe('The queue; `default` unless said otherwise.'),
+    group: z.string().optional().describe('For fairness between tenants.'),
+    priority: z.int().min(MIN_PRIORITY).max(MAX_PRIORITY).describe('Larger goes first.'),
+    key: z.string().optional().describe('The idempotency key.'),
+    start_after: momentSchema.optional().describe('Not claimable before. Absent: at once.'),
+    start_before: momentSchema.optional().describe('Missed unless started by then.'),
+    deadline: momentSchema.optional().describe('Failed if it is pending then, whatever attempts are left.'),
+    retry: retryPolicySchema.describe('How often it may be tried, and what lies between.'),
+    timeout_ms: z.int().min(1).optional().describe('Wall time of one attempt.'),
+    protected: z.literal(true).optional().describe('It never starts a second time on its own.'),
+    plugin: z.string().optional().describe('The version range of the plugin that may run it.'),
   }),
 );

@@ -20,6 +20,8 @@ export interface ClaimRequest {
   readonly runner: string;
   readonly host: string;
   readonly ttlMs: number;
+  /** Random, made for this call alone: `recallClaims` asks by it when the answer was lost. Undefined: made by the ledger. */
+  readonly secret?: string | undefined;
   /** Only these queues; undefined means all. */
   readonly queues?: readonly string[] | undefined;
   /** Look only there; undefined means look at every lane from its start. */
@@ -75,7 +77,7 @@ export interface ClaimRow {
   readonly tasks: string;
 }
 
-/** The arguments of `taskledger.claim`, in order. */
+/** The arguments of `claimCall`, in order. */
 export function claimValues(request: ClaimRequest): unknown[] {
   return [
     request.names,
@@ -85,7 +87,14 @@ export function claimValues(request: ClaimRequest): unknown[] {
     request.ttlMs,
     request.queues ?? null,
     request.lanes === undefined ? null : JSON.stringify(request.lanes),
+    request.secret ?? null,
   ];
+}
+
+/** The call of `taskledger.claim` with `claimValues` as parameters from `$first` on. */
+export function claimCall(first: number): string {
+  const $ = (i: number): string => `$${first + i}`;
+  return `taskledger.claim(${[0, 1, 2, 3, 4, 5, 6].map($).join(', ')}, own_secret => ${$(7)})`;
 }
 
 export function claimOf(row: ClaimRow): Claim {
@@ -111,7 +120,7 @@ export function claimOf(row: ClaimRow): Claim {
 export async function claimTasks(db: PreparedQueryable, request: ClaimRequest): Promise<Claim | undefined> {
   const { rows } = await db.query({
     name: 'taskledger.claim',
-    text: 'select claim_id, secret, tasks from taskledger.claim($1, $2, $3, $4, $5, $6, $7)',
+    text: `select claim_id, secret, tasks from ${claimCall(1)}`,
     values: claimValues(request),
   });
   const row = rows[0] as ClaimRow | undefined;

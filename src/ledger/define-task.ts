@@ -4,6 +4,10 @@ import type { RetryPolicy } from '../events/submitted.ts';
 import type { Progress } from './progress.ts';
 import type { StandardSchema } from './standard-schema.ts';
 import { durationMs, type Duration } from './duration.ts';
+import { requireIsolation, type IsolationOptions, type ProcessIsolation } from './isolation.ts';
+import { refuseUnknownOptions } from './known-options.ts';
+import { requireBackoffKind, requireTaskOptions, type OptionKind } from './require-task-options.ts';
+import type { VerifyFunction } from './verify.ts';
 
 /** Retry as a definition says it: `attempts` counts all attempts, a lost lease included. */
 export interface RetryOptions {
@@ -25,6 +29,8 @@ export interface TaskOptions<Input, Output> {
   readonly timeout?: Duration;
   /** Never started a second time on its own. */
   readonly protected?: boolean;
+  /** Asked when a protected task is in doubt, by any runner that handles it; without it a person resolves the doubt. */
+  readonly verify?: VerifyFunction<Input, Output>;
   /** Says whether a failure is worth another attempt. Default: yes, unless it is a FatalError. */
   readonly retryable?: (error: unknown) => boolean;
 }
@@ -41,7 +47,7 @@ export interface TaskDefinition<Input = unknown, Output = unknown> {
   readonly protected: boolean;
   readonly retryable: ((error: unknown) => boolean) | undefined;
   /** Binds a handler to this definition, for `ledger.runner({ handlers })` or a handlers module. */
-  handle(run: HandlerFunction<Input, Output>): Handler;
+  handle(run: HandlerFunction<Input, Output>, options?: IsolationOptions): Handler;
 }
 
 export interface HandlerContext<Input> {
@@ -72,10 +78,32 @@ export interface Handler {
   readonly kind: 'taskledger.handler';
   readonly definition: TaskDefinition;
   readonly run: HandlerFunction<unknown, unknown>;
+  /** Absent: its attempts run inline. */
+  readonly isolation?: ProcessIsolation | undefined;
+  /** Always asked in the runner's own process. */
+  readonly verify?: VerifyFunction<unknown, unknown> | undefined;
 }
+
+/** Every option there is: the compiler sees to it that none is forgotten. */
+const optionKinds: Readonly<Record<keyof TaskOptions<unknown, unknown>, OptionKind>> = {
+  name: 'checked elsewhere',
+  input: 'a Standard Schema',
+  output: 'a Standard Schema',
+  queue: 'text',
+  priority: 'integer',
+  retry: 'checked elsewhere',
+  timeout: 'checked elsewhere',
+  protected: 'true or false',
+  retryable: 'a function',
+  verify: 'a function',
+};
+
+const retryOptions: ReadonlySet<string> = new Set(['attempts', 'backoff']);
+const backoffOptions: ReadonlySet<string> = new Set(['kind', 'delay', 'cap']);
 
 function retryPolicy(retry: RetryOptions | undefined): RetryPolicy | undefined {
   if (retry === undefined) return undefined;
+  refuseUnknownOptions(retry, retryOptions, 'retry');
   const { attempts = 3, backoff } = retry;
   if (!Number.isInteger(attempts) || attempts < 1 || attempts > 1000) {
     throw new LedgerError('TASKLEDGER_INVALID_OPTION', {
@@ -85,7 +113,9 @@ function retryPolicy(retry: RetryOptions | undefined): RetryPolicy | undefined {
     });
   }
   if (backoff === undefined) return { attempts };
+  refuseUnknownOptions(backoff, backoffOptions, 'retry.backoff');
   const { kind, delay, cap } = backoff;
+  requireBackoffKind(kind);
   const delay_ms = durationMs(delay, 'retry.backoff.delay');
   return {
     attempts,
@@ -100,6 +130,7 @@ function retryPolicy(retry: RetryOptions | undefined): RetryPolicy | undefined {
 export function defineTask<Input = unknown, Output = unknown>(
   options: TaskOptions<Input, Output>,
 ): TaskDefinition<Input, Output> {
+  requireTaskOptions(options, optionKinds);
   const definition: TaskDefinition<Input, Output> = {
     name: requireTaskName(options.name),
     input: options.input,
@@ -110,16 +141,13 @@ export function defineTask<Input = unknown, Output = unknown>(
     timeoutMs: options.timeout === undefined ? undefined : durationMs(options.timeout, 'timeout'),
     protected: options.protected ?? false,
     retryable: options.retryable,
-    handle: (run) => ({
+    handle: (run, isolation = {}) => ({
       kind: 'taskledger.handler',
       definition,
       run: run as HandlerFunction<unknown, unknown>,
+      isolation: requireIsolation(options.name, isolation),
+      verify: options.verify as VerifyFunction<unknown, unknown> | undefined,
     }),
   };
   return definition;
-}
-
-/** True for what `definition.handle(…)` returns, also across copies of this package. */
-export function isHandler(value: unknown): value is Handler {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'taskledger.handler';
 }

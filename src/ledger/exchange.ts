@@ -1,5 +1,5 @@
 import type { PreparedQueryable } from '../postgres/queryable.ts';
-import { claimOf, claimValues, claimTasks, type Claim, type ClaimRequest, type ClaimRow } from './claim.ts';
+import { claimCall, claimOf, claimValues, claimTasks, type Claim, type ClaimRequest, type ClaimRow } from './claim.ts';
 import {
   settleOutcomes,
   settleValues,
@@ -40,12 +40,11 @@ export async function exchange(db: PreparedQueryable, request: ExchangeRequest):
   }
   const settling = settleValues(settle.held, settle.outcomes, settle.nowMs);
   const claiming = claimValues(claim);
-  const first = settling.length + 1;
   const { rows } = await db.query({
     name: `taskledger.exchange.${settling.length}`,
     text: `select v.verdicts, c.claim_id, c.secret, c.tasks
-             from (select json_agg(s) as verdicts from taskledger.settle(${parameters(1, settling.length)}) s) v
-             left join lateral taskledger.claim(${parameters(first, claiming.length)}) c on true`,
+             from (select json_agg(s) as verdicts from taskledger.settle(${parameters(settling.length)}) s) v
+             left join lateral ${claimCall(settling.length + 1)} c on true`,
     values: [...settling, ...claiming],
   });
   const row = rows[0] as { verdicts: VerdictRow[] | null } & (ClaimRow | { claim_id: null });
@@ -55,6 +54,6 @@ export async function exchange(db: PreparedQueryable, request: ExchangeRequest):
   };
 }
 
-function parameters(first: number, count: number): string {
-  return Array.from({ length: count }, (_, i) => `$${first + i}`).join(', ');
+function parameters(count: number): string {
+  return Array.from({ length: count }, (_, i) => `$${i + 1}`).join(', ');
 }

@@ -21,6 +21,8 @@ export interface TaskSummary {
   readonly priority: number;
   readonly key: string | null;
   readonly attempt: number;
+  /** What its running attempt reported last; null unless it is leased and has reported something. */
+  readonly progress: { readonly fraction: number | null; readonly message: string | null } | null;
   readonly submittedAt: Date;
   readonly finishedAt: Date | null;
   /** Hand it to `after` for the next page. */
@@ -35,6 +37,7 @@ interface TaskRow {
   readonly priority: number;
   readonly key: string | null;
   readonly attempt: number;
+  readonly progress: { readonly fraction?: number | null; readonly message?: string | null } | null;
   readonly submitted_at: Date;
   readonly finished_at: Date | null;
 }
@@ -45,11 +48,11 @@ interface TaskRow {
  */
 export async function listTasks(db: Queryable, filter: ListFilter = {}): Promise<TaskSummary[]> {
   const { rows } = await db.query(
-    `select id, name, state, queue, priority, key, attempt, submitted_at, finished_at
-       from taskledger.tasks
-      where ($1::text is null or state = $1) and ($2::text is null or name = $2) and ($3::text is null or queue = $3)
-        and ($4::timestamptz is null or submitted_at >= $4) and ($5::uuid is null or id < $5)
-      order by id desc limit $6`,
+    `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, o.progress, t.submitted_at, t.finished_at
+       from taskledger.tasks t left join taskledger.open_tasks o on o.task_id = t.id
+      where ($1::text is null or t.state = $1) and ($2::text is null or t.name = $2) and ($3::text is null or t.queue = $3)
+        and ($4::timestamptz is null or t.submitted_at >= $4) and ($5::uuid is null or t.id < $5)
+      order by t.id desc limit $6`,
     [
       filter.state ?? null,
       filter.name ?? null,
@@ -59,8 +62,9 @@ export async function listTasks(db: Queryable, filter: ListFilter = {}): Promise
       filter.limit ?? 100,
     ],
   );
-  return (rows as TaskRow[]).map(({ submitted_at, finished_at, ...row }) => ({
+  return (rows as TaskRow[]).map(({ submitted_at, finished_at, progress, ...row }) => ({
     ...row,
+    progress: progress === null ? null : { fraction: progress.fraction ?? null, message: progress.message ?? null },
     submittedAt: submitted_at,
     finishedAt: finished_at,
     cursor: row.id,

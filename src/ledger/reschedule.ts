@@ -1,7 +1,10 @@
 import { LedgerError } from '../errors.ts';
 import { momentSchema } from '../events/envelope.ts';
+import { MAX_PRIORITY, MIN_PRIORITY } from '../events/limits.ts';
 import type { TaskStateName } from '../events/task-state.ts';
 import type { Queryable } from '../postgres/queryable.ts';
+import { refuseUnknownOptions, requireInteger } from './known-options.ts';
+import { requireReason } from './reason.ts';
 
 export interface Reschedule {
   readonly startAfter?: Date | string | undefined;
@@ -9,20 +12,18 @@ export interface Reschedule {
   readonly reason?: string | undefined;
 }
 
+const rescheduleOptions: ReadonlySet<string> = new Set(['startAfter', 'priority', 'reason']);
+
 /**
  * Asks for a pending task to start at another time, or with another priority; returns the state it is in now.
  * @throws whatever pg throws; the caller translates
  */
 export async function requestReschedule(db: Queryable, taskId: string, change: Reschedule): Promise<TaskStateName> {
-  const { startAfter, priority, reason } = change;
-  const moment = startAfter instanceof Date ? startAfter.toISOString() : startAfter;
-  if (moment !== undefined && !momentSchema.safeParse(moment).success) {
-    throw new LedgerError('TASKLEDGER_INVALID_OPTION', {
-      expected: 'a start time with its offset such as 2026-01-31T08:00:00Z',
-      found: JSON.stringify(moment.slice(0, 60)),
-      remedy: 'Correct it and send the request again; nothing was recorded',
-    });
-  }
+  refuseUnknownOptions(change, rescheduleOptions, 'reschedule');
+  const { startAfter, priority } = change;
+  if (priority !== undefined) requireInteger(priority, 'priority', { min: MIN_PRIORITY, max: MAX_PRIORITY });
+  const reason = requireReason(change.reason);
+  const moment = startAfter === undefined ? undefined : momentText(startAfter);
   const { rows } = await db.query('select taskledger.request_reschedule($1::uuid, $2, $3, $4) as state', [
     taskId,
     moment ?? null,
@@ -30,4 +31,14 @@ export async function requestReschedule(db: Queryable, taskId: string, change: R
     reason ?? null,
   ]);
   return (rows[0] as { state: TaskStateName }).state;
+}
+
+function momentText(given: Date | string): string {
+  const text = given instanceof Date && !Number.isNaN(given.getTime()) ? given.toISOString() : given;
+  if (typeof text === 'string' && momentSchema.safeParse(text).success) return text;
+  throw new LedgerError('TASKLEDGER_INVALID_OPTION', {
+    expected: 'a start time with its offset such as 2026-01-31T08:00:00Z',
+    found: typeof text === 'string' ? JSON.stringify(text.slice(0, 60)) : 'no time at all',
+    remedy: 'Correct it and send the request again; nothing was recorded',
+  });
 }

@@ -1,28 +1,11 @@
 import { v7 as uuidv7 } from 'uuid';
 import { LedgerError } from '../errors.ts';
 import { encodePayload } from '../events/payload.ts';
-import type { RetryPolicy } from '../events/submitted.ts';
-import { translateSqlError } from '../postgres/sql-error.ts';
 import type { Queryable } from '../postgres/queryable.ts';
+import { writeError } from './outcome-unknown.ts';
+import { optionsJson, type SubmitOptions } from './submit-options.ts';
 
-/** What may be said of one task besides its name and input. Times are moments with their offset, or Dates. */
-export interface SubmitOptions {
-  /** Makes submit idempotent: unique per realm and task name for as long as the log is kept. */
-  readonly key?: string;
-  readonly queue?: string;
-  /** For fairness between tenants. */
-  readonly group?: string;
-  /** −100 … 100, larger first; default 0. */
-  readonly priority?: number;
-  readonly startAfter?: Date | string;
-  readonly startBefore?: Date | string;
-  readonly deadline?: Date | string;
-  readonly retry?: RetryPolicy;
-  readonly timeoutMs?: number;
-  readonly protected?: boolean;
-  /** Version range of the plugin that may run it. */
-  readonly plugin?: string;
-}
+export type { SubmitOptions };
 
 /** One task of a batch: what it adds to, or says instead of, what the whole batch says. */
 export interface SubmissionItem extends SubmitOptions {
@@ -53,29 +36,6 @@ export interface Submitted {
 /** Tasks per call: bounds the memory of one statement, and what one failure takes along. */
 export const MAX_SUBMIT_BATCH = 10_000;
 
-const optionKeys = [
-  ['key', 'key'],
-  ['queue', 'queue'],
-  ['group', 'group'],
-  ['priority', 'priority'],
-  ['startAfter', 'start_after'],
-  ['startBefore', 'start_before'],
-  ['deadline', 'deadline'],
-  ['retry', 'retry'],
-  ['timeoutMs', 'timeout_ms'],
-  ['protected', 'protected'],
-  ['plugin', 'plugin'],
-] as const satisfies readonly (readonly [keyof SubmitOptions, string])[];
-
-function optionsJson(options: SubmitOptions): string {
-  let json = '';
-  for (const [key, column] of optionKeys) {
-    const value = options[key];
-    if (value !== undefined) json += `,"${column}":${encodePayload(value, `option ${key}`)}`;
-  }
-  return json;
-}
-
 interface AnswerRow {
   readonly position: number;
   readonly id: string;
@@ -89,7 +49,8 @@ interface AnswerRow {
  * Ids are made here, so that after a lost connection a task can be asked for by its id.
  * @throws LedgerError TASKLEDGER_INVALID_INPUT, TASKLEDGER_INVALID_OPTION, TASKLEDGER_INVALID_TASK_NAME,
  *   TASKLEDGER_LIMIT_EXCEEDED, TASKLEDGER_KEY_CONFLICT, TASKLEDGER_NOT_OWNER, TASKLEDGER_UNREACHABLE,
- *   TASKLEDGER_OUTCOME_UNKNOWN (the connection was lost before the answer: a `key` makes it safe to submit again)
+ *   TASKLEDGER_OUTCOME_UNKNOWN (the connection was lost before the answer: `details.ids` are the tasks to ask for, and a
+ *   `key` makes it safe to submit again)
  */
 export async function submitTasks(
   db: Queryable,
@@ -99,7 +60,8 @@ export async function submitTasks(
 ): Promise<Submitted[]> {
   if (items.length === 0) return [];
   if (items.length > MAX_SUBMIT_BATCH) throw tooMany(items.length);
-  const batch = items.map((item) => `{"id":"${uuidv7()}","input":${item.inputJson}${optionsJson(item)}}`);
+  const ids = items.map(() => uuidv7());
+  const batch = items.map((item, i) => `{"id":"${ids[i]}","input":${item.inputJson}${optionsJson(item)}}`);
   const defaults = `{"name":${JSON.stringify(kind.name)}${optionsJson(kind)}}`;
   const { realm = null, context } = shared;
   const contextJson = context === undefined ? null : encodePayload(context, 'context');
@@ -111,7 +73,8 @@ export async function submitTasks(
     );
     return inInputOrder(rows as AnswerRow[]);
   } catch (error) {
-    throw translateSqlError(error, { writing: true });
+    const keyed = kind.key !== undefined || items.every((item) => item.key !== undefined);
+    throw writeError(error, ids, keyed);
   }
 }
 
@@ -137,16 +100,17 @@ export async function submitTask(
     );
     if (answer !== undefined) return answer;
   }
-  const options = `{"id":"${uuidv7()}"${optionsJson(key === undefined ? {} : { key })}}`;
+  const id = uuidv7();
+  const options = `{"id":"${id}"${optionsJson(key === undefined ? {} : { key })}}`;
   try {
     const { rows } = await db.query(
       'select id, site, seq::text, created from taskledger.submit($1, $2::json, $3::json)',
       [name, inputJson, options],
     );
-    const { id, site, seq, created } = rows[0] as AnswerRow;
-    return { id, site, seq: BigInt(seq), created };
+    const answer = rows[0] as AnswerRow;
+    return { id: answer.id, site: answer.site, seq: BigInt(answer.seq), created: answer.created };
   } catch (error) {
-    throw translateSqlError(error, { writing: true });
+    throw writeError(error, [id], key !== undefined);
   }
 }
 

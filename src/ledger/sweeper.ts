@@ -48,6 +48,7 @@ export class Sweeper {
     const startedAt = clock.monotonic();
     const total = { expired: 0, missed: 0, overdue: 0 };
     for (;;) {
+      signals.emit('sweep.begun', { maxTasks });
       const swept = await sweepOnce(db, maxTasks);
       total.expired += swept.expired;
       total.missed += swept.missed;

@@ -7,10 +7,13 @@ const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
  * @throws LedgerError TASKLEDGER_INVALID_ID
  */
 export function requireTaskId(id: string): string {
-  if (uuidPattern.test(id)) return id.toLowerCase();
+  // JavaScript callers pass whatever they have.
+  const given: unknown = id;
+  if (typeof given === 'string' && uuidPattern.test(given)) return given.toLowerCase();
   throw new LedgerError('TASKLEDGER_INVALID_ID', {
     expected: 'a task id, a UUID such as 019a3b5c-0e8f-7c1a-9d2e-3f4a5b6c7d8e',
-    found: JSON.stringify(id.slice(0, 60)),
+    found:
+      typeof given === 'string' ? JSON.stringify(given.slice(0, 60)) : given === null ? 'null' : `a ${typeof given}`,
     remedy: 'Copy the id that submit printed',
   });
 }

@@ -1,46 +1,20 @@
-import type { Clock } from '../clock.ts';
-import type { ClaimRequest, Lease } from '../ledger/claim.ts';
-import type { Handler } from '../ledger/define-task.ts';
+import type { Claim, ClaimRequest } from '../ledger/claim.ts';
 import type { ExchangeAnswer, ExchangeRequest } from '../ledger/exchange.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
-import type { HeldClaim, Outcome } from '../ledger/settle.ts';
-import type { Signals } from '../signals.ts';
+import type { Outcome } from '../ledger/settle.ts';
 import { AttemptPool } from './attempt-pool.ts';
 import { Batching } from './batching.ts';
 import { ClaimsInHand } from './claims-in-hand.ts';
+import type { DispatcherOptions } from './dispatcher-options.ts';
 import { Lanes } from './lanes.ts';
 import { OutcomeBox } from './outcome-box.ts';
 import { sharedMonotonicMs } from './lease-keeper.ts';
-
-interface LeaseInHand extends HeldClaim {
-  readonly taskId: string;
-}
-
-export interface DispatcherOptions {
-  readonly runner: string;
-  readonly host: string;
-  readonly handlers: ReadonlyMap<string, Handler>;
-  readonly queues: readonly string[] | undefined;
-  readonly concurrency: number;
-  readonly maxBatch: number;
-  readonly connections: number;
-  readonly prefetch: boolean;
-  readonly ttlMs: number;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly signals: Signals;
-  /** One round trip to the ledger. */
-  readonly exchange: (request: ExchangeRequest) => Promise<ExchangeAnswer>;
-  readonly reportProgress: (lease: LeaseInHand, progress: Progress) => Promise<ProgressAnswer>;
-  /** `sentAtMs`: when the claim was asked for, on the process-wide monotonic clock. */
-  readonly onClaim: (claim: HeldClaim, sentAtMs: number) => void;
-  readonly onClaimDone: (claimId: string) => void;
-  /** A claim was answered: with nothing although everything was looked at, or not. */
-  readonly onAnswer: (idle: boolean) => void;
-}
+import { UnansweredClaims } from './unanswered-claims.ts';
 
 /** Outcomes wait that long for company before a round trip of their own. */
 const lingerMs = 2;
+/** A claim answered later than that share of its TTL comes too late: the runner's own clock judges as in LeaseFences. */
+const latestAnswer = 0.9;
 const retryAfterFailureMs = [100, 300, 1000, 3000];
 
 /**
@@ -56,6 +30,7 @@ export class Dispatcher {
   readonly #batching: Batching;
   readonly #claims = new ClaimsInHand();
   readonly #outcomes: OutcomeBox;
+  readonly #unanswered: UnansweredClaims;
   #exchanging = 0;
   /** Leases asked for by exchanges under way. */
   #asked = 0;
@@ -78,6 +53,10 @@ export class Dispatcher {
     this.#lanes = new Lanes(options.clock, options.random);
     this.#batching = new Batching(options);
     this.#outcomes = new OutcomeBox(options.maxBatch);
+    this.#unanswered = new UnansweredClaims({
+      ...options,
+      onGranted: (claim, tookMs) => this.#hold(claim, tookMs),
+    });
     this.attempts = new AttemptPool({
       ...options,
       sendProgress: (claimId, taskId, progress) => this.#sendProgress(claimId, taskId, progress),
@@ -147,12 +126,13 @@ export class Dispatcher {
   }
 
   #isQuiet(): boolean {
-    return this.attempts.inHand === 0 && this.#outcomes.length === 0 && this.#exchanging === 0;
+    return this.attempts.inHand === 0 && this.#outcomes.length === 0 && this.#exchanging === 0 && !this.#unanswered.any;
   }
 
   #pump(): void {
     if (this.#closed) return;
     this.attempts.fill();
+    if (this.#unanswered.waiting && !this.#isPaused()) void this.#recall();
     while (this.#wantsExchange()) void this.#exchange();
     if (this.#outcomes.length > 0 && !this.#due) this.#linger();
     if (this.#isQuiet()) for (const resolve of this.#whenQuiet.splice(0)) resolve();
@@ -166,20 +146,25 @@ export class Dispatcher {
   }
 
   #wantsExchange(): boolean {
-    const { connections, maxBatch, clock } = this.#options;
-    if (this.#exchanging >= connections || clock.monotonic() < this.#pausedUntilMs) return false;
+    const { connections, maxBatch } = this.#options;
+    if (this.#exchanging >= connections || this.#isPaused()) return false;
     const { length } = this.#outcomes;
     if (length > 0 && (this.#due || length >= maxBatch || this.attempts.inHand === 0)) return true;
     return this.#hungry && this.#claiming && this.#room() >= this.#batching.worthAsking();
   }
 
+  #isPaused(): boolean {
+    return this.#options.clock.monotonic() < this.#pausedUntilMs;
+  }
+
   #room(): number {
+    if (this.#unanswered.any) return 0;
     return Math.min(this.#options.maxBatch, this.#batching.target() - this.attempts.inHand - this.#asked);
   }
 
   /** One round trip. Whatever goes wrong, its outcomes are kept and sent again. */
   async #exchange(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, runner, signals } = this.#options;
     const outcomes = this.#outcomes.take();
     if (this.#outcomes.length === 0) this.#due = false;
     clearTimeout(this.#lingering);
@@ -190,12 +175,14 @@ export class Dispatcher {
     this.#exchanging += 1;
     this.#asked += room;
     const sentAtMs = clock.monotonic();
+    if (signals.active) signals.emit('exchange.begun', { runner, outcomes: outcomes.length, asked: room });
     try {
       const answer = await this.#options.exchange(request);
       this.#failures = 0;
       this.#learn(request, answer, clock.monotonic() - sentAtMs);
     } catch (error) {
       this.#outcomes.putBack(outcomes, error);
+      this.#unanswered.failed(request.claim, error);
       this.#pause(error);
     } finally {
       this.#exchanging -= 1;
@@ -204,8 +191,20 @@ export class Dispatcher {
     }
   }
 
+  /** Asks what became of claims that were never answered, before anything more is claimed. */
+  async #recall(): Promise<void> {
+    try {
+      await this.#unanswered.ask();
+      this.#failures = 0;
+    } catch (error) {
+      this.#pause(error);
+    } finally {
+      this.#pump();
+    }
+  }
+
   #request(outcomes: readonly Outcome[], room: number): ExchangeRequest {
-    const { clock, runner, host, ttlMs, queues, handlers } = this.#options;
+    const { clock, runner, host, ttlMs, queues, handlers, newSecret } = this.#options;
     const held = this.#claims.holding(outcomes);
     const settle = { held, outcomes, nowMs: clock.monotonic() };
     const names = [...handlers.keys()];
@@ -216,9 +215,11 @@ export class Dispatcher {
       host,
       ttlMs,
       queues,
-      lanes: this.#lanes.next(this.#rang),
     };
-    return { ...(outcomes.length > 0 ? { settle } : {}), ...(room > 0 ? { claim } : {}) };
+    return {
+      ...(outcomes.length > 0 ? { settle } : {}),
+      ...(room > 0 ? { claim: { ...claim, lanes: this.#lanes.next(this.#rang), secret: newSecret() } } : {}),
+    };
   }
 
   #learn({ settle, claim }: ExchangeRequest, answer: ExchangeAnswer, tookMs: number): void {
@@ -235,21 +236,29 @@ export class Dispatcher {
 
   #learnClaim({ maxTasks, lanes }: ClaimRequest, claim: ExchangeAnswer['claim'], tookMs: number): void {
     const { runner, signals } = this.#options;
-    const leases: readonly Lease[] = claim?.leases ?? [];
+    if (claim !== undefined && tookMs >= this.#options.ttlMs * latestAnswer) {
+      // The lease may be over, and the task somebody else's: nothing of it may begin here. It expires by itself.
+      signals.emit('claim.lost', { runner, claimId: claim.claimId, tasks: claim.leases.length });
+      this.look();
+      return;
+    }
+    const leases = claim?.leases ?? [];
     this.#lanes.learn(lanes, leases, maxTasks, tookMs);
     // A doorbell that rang meanwhile may have been for a task this claim came too early to see.
     this.#hungry = this.#rang || leases.length === maxTasks;
     // Short of what was asked, and only the known lanes were looked at: look everywhere as soon as that is due.
     if (!this.#hungry && lanes !== undefined) this.#lookIn(this.#lanes.widerLookInMs());
-    if (claim !== undefined) {
-      this.#batching.received(claim.size, leases.length);
-      this.#claims.add(claim, leases.length);
-      this.#options.onClaim(claim, sharedMonotonicMs() - tookMs);
-      this.attempts.add(leases);
-      if (!this.#claiming) this.drain('shutdown');
-    }
+    if (claim !== undefined) this.#hold(claim, tookMs);
     signals.emit('claim.granted', { runner, asked: maxTasks, tasks: leases.length, durationMs: tookMs });
     this.#options.onAnswer(leases.length === 0 && lanes === undefined);
+  }
+
+  #hold(claim: Claim, tookMs: number): void {
+    this.#batching.received(claim.size, claim.leases.length);
+    this.#claims.add(claim, claim.leases.length);
+    this.#options.onClaim(claim, sharedMonotonicMs() - tookMs);
+    this.attempts.add(claim.leases);
+    if (!this.#claiming) this.drain('shutdown');
   }
 
   #countDown(claimId: string): void {

@@ -1,5 +1,6 @@
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import type { HeldClaim } from '../ledger/settle.ts';
+import { compiledModule } from './compiled-module.ts';
 
 /** What the runner tells the thread that keeps its leases. */
 export interface KeeperCommand {
@@ -62,7 +63,7 @@ export class LeaseKeeper {
     // A port of its own, since it can be emptied at once: see `hear`.
     const { port1, port2 } = new MessageChannel();
     const workerData: ThreadData = { ...settings, news: port2 };
-    const url = compiled(new URL('./lease-thread.ts', import.meta.url));
+    const url = compiledModule(new URL('./lease-thread.ts', import.meta.url));
     // Without this process's own Node options: some of them (`--input-type`) would keep the thread from starting.
     const thread = new Worker(url, { workerData, transferList: [port2], execArgv: [] });
     this.#thread = thread;
@@ -119,12 +120,4 @@ export class LeaseKeeper {
     this.#dropped = [];
     this.#thread?.postMessage(command);
   }
-}
-
-/** Run from its sources (by a test), this module starts the compiled thread: Node cannot load TypeScript in one. */
-function compiled(url: URL): URL {
-  const isSource = import.meta.url.endsWith('.ts');
-  return new URL(
-    url.href.replace(/\/src\/(runner\/[^/]+)$/, isSource ? '/dist/$1' : '/src/$1').replace(/\.ts$/, '.js'),
-  );
 }

@@ -26,6 +26,8 @@ async function renewAll(): Promise<void> {
     connectionString: settings.connectionString,
     max: 1,
     applicationName: settings.applicationName,
+    // A renewal on a link that swallows everything must fail while there is time for another on a new connection.
+    answerTimeoutMs: Math.max(1000, settings.ttlMs / 3),
   });
   const sentAtMs = sharedMonotonicMs();
   const kept = await renewClaims(pool, claims);

@@ -1,7 +1,7 @@
 import { LedgerError } from '../errors.ts';
 import type { Outcome } from '../ledger/settle.ts';
 import { translateSqlError } from '../postgres/sql-error.ts';
-import { attemptErrorJson } from './attempt-error.ts';
+import { attemptErrorJson, describeError } from './attempt-error.ts';
 
 /** Text of outputs and errors in one statement, in characters; a single larger one still goes, alone. */
 const maxBatchText = 8 * 1024 * 1024;
@@ -63,5 +63,5 @@ function isRefusal(error: unknown): boolean {
 }
 
 function unrecordable(outcome: Outcome, error: unknown): Outcome {
-  return { ...outcome, kind: 'failed', detailJson: attemptErrorJson('INVALID_OUTPUT', error) };
+  return { ...outcome, kind: 'failed', detailJson: attemptErrorJson('INVALID_OUTPUT', describeError(error)) };
 }

@@ -49,15 +49,19 @@ export class ProgressReports {
   }
 
   async #send(attempt: Attempt, progress: Progress): Promise<void> {
-    this.#lastSentMs.set(attempt, this.#options.clock.monotonic());
+    const { clock, signals, send } = this.#options;
+    const { taskId, attempt: number } = attempt;
+    this.#lastSentMs.set(attempt, clock.monotonic());
     try {
-      const answer = await this.#options.send(attempt, progress);
+      signals.emit('progress.begun', { taskId, attempt: number, checkpoint: progress.checkpoint !== undefined });
+      const answer = await send(attempt, progress);
+      signals.emit('progress.answered', { taskId, attempt: number, answer });
       if (answer === 'abort') attempt.stop('abort');
       if (answer === 'lost') attempt.stop('lease lost');
     } catch (error) {
       // Worth a signal, but no failure of the task it reports on.
       const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown';
-      this.#options.signals.emit('service.failed', { service: 'progress', code, retryInMs: everyMs });
+      signals.emit('service.failed', { service: 'progress', code, retryInMs: everyMs });
     }
   }
 }

@@ -1,40 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
-import { LedgerError } from '../errors.ts';
 import { armDoorbell } from '../ledger/arm-doorbell.ts';
 import type { Handler } from '../ledger/define-task.ts';
-import { exchange } from '../ledger/exchange.ts';
-import { reportProgress } from '../ledger/progress.ts';
 import { Sweeper } from '../ledger/sweeper.ts';
 import { createPool } from '../postgres/pool.ts';
 import type { Signals } from '../signals.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Doorbell } from './doorbell.ts';
+import { handlersByName } from './handlers-by-name.ts';
+import { ledgerCalls } from './ledger-calls.ts';
+import { requireProcessHandlers } from './execute/handlers-module.ts';
 import { LeaseFences } from './lease-fences.ts';
 import { LeaseKeeper, type KeeperNews } from './lease-keeper.ts';
+import { requireRunnerOptions, type RunnerOptions } from './runner-options.ts';
+import { Verifier } from './verifier.ts';
 
-export interface RunnerOptions {
-  readonly handlers: readonly Handler[];
-  /** Attempts that run at the same time. Default 10. */
-  readonly concurrency?: number | undefined;
-  /** Only tasks of these queues. Default: all queues. */
-  readonly queues?: readonly string[] | undefined;
-  /** Shown in the history of every task it ran. Default: host name, process id and a random part. */
-  readonly name?: string | undefined;
-  /** How long a lease lasts without a renewal, milliseconds. Default 15 000. */
-  readonly leaseTtlMs?: number | undefined;
-  /** Connections for claiming and settling. Default 3; two more listen and keep leases. */
-  readonly connections?: number | undefined;
-  /** Most leases taken, or outcomes recorded, by one statement. Default 500. */
-  readonly maxBatch?: number | undefined;
-  /** Whether short tasks may be leased before there is a free place for them. Default true. */
-  readonly prefetch?: boolean | undefined;
-  /** How often to look without being woken, milliseconds. Default 250. */
-  readonly pollMs?: number | undefined;
-  /** How long `stop` lets running attempts finish, milliseconds. Default 10 000. */
-  readonly drainMs?: number | undefined;
-}
+export type { RunnerOptions };
 
 export interface RunnerSurroundings {
   readonly connectionString: string;
@@ -42,6 +24,12 @@ export interface RunnerSurroundings {
   readonly random: () => number;
   readonly signals: Signals;
 }
+
+/**
+ * A claim that is not answered within the TTL is worth nothing, and outcomes are sent again; but a batch may take a while
+ * on a slow disk, however short the TTL.
+ */
+const shortestAnswerTimeoutMs = 10_000;
 
 /** After the signal has aborted, an attempt has that long to end before its lease is given back. */
 const graceMs = 1000;
@@ -58,26 +46,38 @@ export class Runner {
   readonly #handlers: ReadonlyMap<string, Handler>;
   #parts: RunningParts | undefined;
   #stopping: Promise<void> | undefined;
+  #checked: Promise<void> | undefined;
+  /** Of `start` and `stop`: the last call is the one that counts. */
+  #calls = 0;
 
   constructor(options: RunnerOptions, around: RunnerSurroundings) {
+    requireRunnerOptions(options);
     this.#options = options;
     this.#around = around;
-    this.#handlers = byName(options.handlers);
+    this.#handlers = handlersByName(options.handlers);
     this.name = options.name ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   }
 
-  /** Begins to claim. Resolves once everything is set up; a database that is away is waited for. */
-  start(): Promise<void> {
-    if (this.#parts !== undefined) return Promise.resolve();
+  /**
+   * Begins to claim. Resolves once everything is set up; a database that is away is waited for.
+   * @throws LedgerError TASKLEDGER_HANDLERS_INVALID when a handler with isolation `process` is not where it says
+   */
+  async start(): Promise<void> {
+    if (this.#parts !== undefined) return;
+    const call = (this.#calls += 1);
+    if (this.#options.handlers.some(({ isolation }) => isolation !== undefined)) {
+      await (this.#checked ??= requireProcessHandlers(this.#options.handlers));
+      if (call !== this.#calls) return;
+    }
     const parts = this.#assemble();
     this.#parts = parts;
     parts.keeper.start();
     parts.doorbell.start();
     parts.sweeper.start();
+    parts.verifier.start();
     parts.dispatcher.resume();
     const { concurrency = 10 } = this.#options;
     this.#around.signals.emit('runner.started', { runner: this.name, names: [...this.#handlers.keys()], concurrency });
-    return Promise.resolve();
   }
 
   /** Looks for tasks now instead of at the next poll. */
@@ -87,6 +87,7 @@ export class Runner {
 
   /** @param drainMs how long running attempts may take to finish; default as in the options */
   stop(drainMs?: number): Promise<void> {
+    this.#calls += 1;
     const parts = this.#parts;
     if (parts === undefined) return this.#stopping ?? Promise.resolve();
     this.#parts = undefined;
@@ -106,7 +107,7 @@ export class Runner {
   readonly #hurry = new AbortController();
 
   async #windDown(
-    { dispatcher, doorbell, keeper, sweeper, pool, poll, fence }: RunningParts,
+    { dispatcher, doorbell, keeper, sweeper, verifier, pool, poll, fence }: RunningParts,
     drainMs: number,
   ): Promise<void> {
     const { signals } = this.#around;
@@ -114,6 +115,8 @@ export class Runner {
     await doorbell.stop();
     signals.emit('runner.draining', { runner: this.name, running: dispatcher.attempts.inHand, deadlineMs: drainMs });
     dispatcher.drain('shutdown');
+    // A question can be put again, by any other runner: it is not waited for.
+    const verifierStopped = verifier.stop();
     const hurried = new Promise<boolean>((resolve) => {
       if (this.#hurry.signal.aborted) resolve(false);
       this.#hurry.signal.addEventListener('abort', () => resolve(false), { once: true });
@@ -122,14 +125,19 @@ export class Runner {
     if (!(await Promise.race([dispatcher.quiet(drainMs), hurried]))) {
       dispatcher.attempts.stopAll('shutdown');
       await dispatcher.quiet(graceMs);
+      // A process has a grace of its own, and is ended after it; a second signal ends it now.
+      await Promise.race([dispatcher.quiet(dispatcher.attempts.longestStopMs), hurried]);
+      await dispatcher.attempts.kill();
       released = dispatcher.attempts.abandon('shutdown');
       dispatcher.flush();
       await dispatcher.quiet(graceMs);
     }
     dispatcher.close();
+    await dispatcher.attempts.stop();
     clearInterval(fence);
     await keeper.stop();
     await sweeper.stop();
+    await verifierStopped;
     await pool.end();
     signals.emit('runner.stopped', { runner: this.name, released });
   }
@@ -145,7 +153,7 @@ export class Runner {
       queues,
     } = this.#options;
     const application = `taskledger run ${this.name}`.slice(0, 63);
-    const pool = createPool({ connectionString, max: connections, applicationName: application });
+    const pool = this.#makePool(connections, application, ttlMs);
     const fences = new LeaseFences(ttlMs, (claimId) => {
       const { running, waiting } = dispatcher.attempts.lose(claimId);
       dispatcher.forget(claimId, waiting);
@@ -171,8 +179,7 @@ export class Runner {
       clock,
       random,
       signals,
-      exchange: (request) => exchange(pool, request),
-      reportProgress: (lease, progress) => reportProgress(pool, lease, progress),
+      ...ledgerCalls(pool).dispatcher,
       onClaim: (claim, sentAtMs) => {
         fences.hold(claim.claimId, sentAtMs);
         keeper.hold(claim);
@@ -193,7 +200,23 @@ export class Runner {
       Math.max(50, ttlMs / 20),
     );
     const sweeper = new Sweeper({ db: pool, clock, signals });
-    return { pool, sweeper, keeper, doorbell, dispatcher, poll, fence };
+    return { pool, sweeper, verifier: this.#makeVerifier(pool), keeper, doorbell, dispatcher, poll, fence };
+  }
+
+  #makeVerifier(pool: Pool): Verifier {
+    return new Verifier({
+      ...this.#around,
+      runner: this.name,
+      handlers: this.#handlers,
+      timeoutMs: this.#options.verifyTimeoutMs ?? 30_000,
+      ...ledgerCalls(pool).verifier,
+    });
+  }
+
+  #makePool(max: number, applicationName: string, ttlMs: number): Pool {
+    const { connectionString } = this.#around;
+    const answerTimeoutMs = Math.max(shortestAnswerTimeoutMs, ttlMs);
+    return createPool({ connectionString, max, applicationName, answerTimeoutMs });
   }
 
   #makeDoorbell(pool: Pool, application: string, dispatcher: () => Dispatcher): Doorbell {
@@ -231,30 +254,10 @@ type Pool = ReturnType<typeof createPool>;
 interface RunningParts {
   readonly pool: Pool;
   readonly sweeper: Sweeper;
+  readonly verifier: Verifier;
   readonly keeper: LeaseKeeper;
   readonly doorbell: Doorbell;
   readonly dispatcher: Dispatcher;
   readonly poll: NodeJS.Timeout;
   readonly fence: NodeJS.Timeout;
-}
-
-function byName(handlers: readonly Handler[]): ReadonlyMap<string, Handler> {
-  const map = new Map<string, Handler>();
-  for (const handler of handlers) {
-    const { name } = handler.definition;
-    if (map.has(name)) {
-      throw new LedgerError('TASKLEDGER_HANDLERS_INVALID', {
-        expected: 'one handler for each task name',
-        found: `two for ${name}`,
-        remedy: 'Remove one of them, or give it another task name',
-      });
-    }
-    map.set(name, handler);
-  }
-  if (map.size > 0) return map;
-  throw new LedgerError('TASKLEDGER_HANDLERS_INVALID', {
-    expected: 'at least one handler',
-    found: 'none',
-    remedy: 'Pass what definition.handle(…) returns',
-  });
 }

@@ -73,7 +73,7 @@ test.each(['request_retry', 'request_reschedule', 'request_abort'])(
   async (name) => {
     const t = await testLedger();
     const { id } = await t.ledger.submit('some.task', 1);
-    const call = name === 'request_reschedule' ? `($1, now() + interval '1 hour')` : '($1)';
+    const call = name === 'request_reschedule' ? `($1, '2030-01-01T00:00:00Z')` : '($1)';
     const asked = await inTransaction(t.pool, 'commit', async (claiming) => {
       await claimSome(claiming, 1);
       const answer = t.pool.query<{ state: string }>(`select taskledger.${name}${call} as state`, [id]);
@@ -138,6 +138,21 @@ test('two redrives at once: one is granted, the other refused', async () => {
   const types = typesOf(await t.ledger.history(id));
   expect(types.filter((type) => type === 'retried')).toHaveLength(1);
   expect(types.filter((type) => type === 'request_refused')).toHaveLength(1);
+  expect(await differencesFromLog(t)).toEqual([]);
+});
+
+test('a redrive waits for another one that has not committed, and is then refused', async () => {
+  const t = await testLedger();
+  const id = await submitAndEnd(t, 'failed');
+  const { second } = await inTransaction(t.pool, 'commit', async (redriving) => {
+    await redriving.query('select taskledger.request_retry($1)', [id]);
+    const answer = t.pool.query<{ state: string }>('select taskledger.request_retry($1) as state', [id]);
+    answer.catch(() => undefined);
+    await waitsForLock(t, 'taskledger.request_retry');
+    return { second: answer };
+  });
+  expect((await second).rows).toEqual([{ state: 'pending' }]);
+  expect(typesOf(await t.ledger.history(id)).slice(-2)).toEqual(['retry_requested', 'request_refused']);
   expect(await differencesFromLog(t)).toEqual([]);
 });
 

@@ -101,6 +101,23 @@ test('a batch that waited for one key learns of a task that took another of its 
   expect(answers[1]).toEqual({ ...b, created: false });
 });
 
+test('batches take their keys in one order, whatever order they come in: held up by a third, they do not deadlock', async () => {
+  const t = await testLedger();
+  const batch = (keys: string): Promise<unknown> =>
+    t.ledger.submitMany(
+      'some.task',
+      [...keys].map((key) => ({ input: key, key })),
+    );
+  const { both } = await inTransaction(t.pool, 'rollback', async (tx) => {
+    await t.ledger.submit('some.task', 'm', { tx, key: 'm' });
+    const answers = Promise.all([batch('zma'), batch('amz')]);
+    answers.catch(() => undefined);
+    await waitsForLock(t, 'submit_many', 2);
+    return { both: answers };
+  });
+  await expect(both).resolves.toHaveLength(2);
+});
+
 test('batches that hold the same keys in different orders do not deadlock', async () => {
   const t = await testLedger();
   const items = Array.from({ length: 40 }, (_, i) => ({ input: i, key: `k${i}` }));

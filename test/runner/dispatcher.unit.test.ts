@@ -57,6 +57,8 @@ test('a failed exchange loses no outcome: it is sent again, after a pause, with 
   expect(idsOf(t.request)).toEqual(['a', 'b']);
   await t.answer({ ...nothing, verdicts: [{ taskId: 'a', claimId: '1', verdict: 'already' }] });
   expect(t.claimsDone).toEqual(['1']);
+  // Its claim waited until the ledger had said what became of the one before.
+  await t.answer(nothing);
   expect(await t.dispatcher.quiet(0)).toBe(true);
 });
 

@@ -3,7 +3,8 @@ import { systemClock } from '../../src/clock.ts';
 import type { Lease } from '../../src/ledger/claim.ts';
 import type { Handler } from '../../src/ledger/define-task.ts';
 import type { ExchangeAnswer, ExchangeRequest } from '../../src/ledger/exchange.ts';
-import { Dispatcher, type DispatcherOptions } from '../../src/runner/dispatcher.ts';
+import { Dispatcher } from '../../src/runner/dispatcher.ts';
+import type { DispatcherOptions } from '../../src/runner/dispatcher-options.ts';
 import { createSignals, type Signals } from '../../src/signals.ts';
 import { deferred } from './fakes.ts';
 
@@ -45,6 +46,8 @@ export function dispatching(handler: Handler, more: Partial<DispatcherOptions> =
       sent.push({ request, reply });
       return reply.promise;
     },
+    recall: () => Promise.resolve([]),
+    newSecret: () => 'a secret of this claim alone',
     reportProgress: () => Promise.resolve('noted'),
     onClaim: () => undefined,
     onClaimDone: (claimId) => claimsDone.push(claimId),

@@ -1,0 +1,38 @@
+import type { Clock } from '../clock.ts';
+import type { Claim } from '../ledger/claim.ts';
+import type { Handler } from '../ledger/define-task.ts';
+import type { ExchangeAnswer, ExchangeRequest } from '../ledger/exchange.ts';
+import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
+import type { HeldClaim } from '../ledger/settle.ts';
+import type { Signals } from '../signals.ts';
+
+interface LeaseInHand extends HeldClaim {
+  readonly taskId: string;
+}
+
+export interface DispatcherOptions {
+  readonly runner: string;
+  readonly host: string;
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly queues: readonly string[] | undefined;
+  readonly concurrency: number;
+  readonly maxBatch: number;
+  readonly connections: number;
+  readonly prefetch: boolean;
+  readonly ttlMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signals: Signals;
+  /** One round trip to the ledger. */
+  readonly exchange: (request: ExchangeRequest) => Promise<ExchangeAnswer>;
+  /** What became of claims whose answers were lost: those that are in force, renewed. */
+  readonly recall: (secrets: readonly string[]) => Promise<readonly Claim[]>;
+  /** A secret for one claim; see `ClaimRequest`. */
+  readonly newSecret: () => string;
+  readonly reportProgress: (lease: LeaseInHand, progress: Progress) => Promise<ProgressAnswer>;
+  /** `sentAtMs`: when the claim was asked for, on the process-wide monotonic clock. */
+  readonly onClaim: (claim: HeldClaim, sentAtMs: number) => void;
+  readonly onClaimDone: (claimId: string) => void;
+  /** A claim was answered: with nothing although everything was looked at, or not. */
+  readonly onAnswer: (idle: boolean) => void;
+}

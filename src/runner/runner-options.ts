@@ -1,0 +1,87 @@
+import { LedgerError } from '../errors.ts';
+import type { Handler } from '../ledger/define-task.ts';
+import { isHandler } from '../ledger/is-handler.ts';
+import { refuseUnknownOptions, requireInteger } from '../ledger/known-options.ts';
+
+export interface RunnerOptions {
+  readonly handlers: readonly Handler[];
+  /** Attempts that run at the same time. Default 10. */
+  readonly concurrency?: number | undefined;
+  /** Only tasks of these queues. Default: all queues. */
+  readonly queues?: readonly string[] | undefined;
+  /** Shown in the history of every task it ran. Default: host name, process id and a random part. */
+  readonly name?: string | undefined;
+  /** How long a lease lasts without a renewal, milliseconds. Default 15 000. */
+  readonly leaseTtlMs?: number | undefined;
+  /** Connections for claiming and settling. Default 3; two more listen and keep leases. */
+  readonly connections?: number | undefined;
+  /** Most leases taken, or outcomes recorded, by one statement. Default 500. */
+  readonly maxBatch?: number | undefined;
+  /** Whether short tasks may be leased before there is a free place for them. Default true. */
+  readonly prefetch?: boolean | undefined;
+  /** How often to look without being woken, milliseconds. Default 250. */
+  readonly pollMs?: number | undefined;
+  /** How long `stop` lets running attempts finish, milliseconds. Default 10 000. */
+  readonly drainMs?: number | undefined;
+  /** How long a verify handler may take to answer, milliseconds. Default 30 000. */
+  readonly verifyTimeoutMs?: number | undefined;
+}
+
+const aDayMs = 86_400_000;
+const longestVerifyMs = 3_500_000;
+const longestDrainMs = 30 * aDayMs;
+/** A lease shorter than that is lost to the first pause of a garbage collector. */
+const shortestLeaseMs = 100;
+
+/** Every option there is (the compiler sees to it that none is forgotten), and the range of those that are numbers. */
+const ranges: Readonly<Record<keyof RunnerOptions, readonly [min: number, max: number] | undefined>> = {
+  handlers: undefined,
+  concurrency: [1, 10_000],
+  queues: undefined,
+  name: undefined,
+  leaseTtlMs: [shortestLeaseMs, aDayMs],
+  connections: [1, 100],
+  maxBatch: [1, 10_000],
+  prefetch: undefined,
+  pollMs: [1, aDayMs],
+  drainMs: [0, longestDrainMs],
+  verifyTimeoutMs: [100, longestVerifyMs],
+};
+const known: ReadonlySet<string> = new Set(Object.keys(ranges));
+
+/** @throws LedgerError TASKLEDGER_INVALID_OPTION, TASKLEDGER_HANDLERS_INVALID */
+export function requireRunnerOptions(options: RunnerOptions): void {
+  refuseUnknownOptions(options, known, 'runner');
+  for (const [option, range] of Object.entries(ranges)) {
+    const value = options[option as keyof RunnerOptions];
+    if (range !== undefined && value !== undefined) requireInteger(value, option, { min: range[0], max: range[1] });
+  }
+  // JavaScript callers pass whatever they have.
+  const { name, prefetch, queues, handlers }: Partial<Record<string, unknown>> = { ...options };
+  if (!isAbsentOr(name, 'string') || name === '') throw wrong('name to be text', name);
+  if (!isAbsentOr(prefetch, 'boolean')) throw wrong('prefetch to be true or false', prefetch);
+  if (queues !== undefined && !(Array.isArray(queues) && queues.every((queue) => typeof queue === 'string'))) {
+    throw wrong('queues to be an array of queue names', queues);
+  }
+  if (!Array.isArray(handlers) || !handlers.every(isHandler)) throw wrongHandlers(handlers);
+}
+
+function isAbsentOr(value: unknown, type: 'string' | 'boolean'): boolean {
+  return value === undefined || typeof value === type;
+}
+
+function wrong(expected: string, value: unknown): LedgerError {
+  return new LedgerError('TASKLEDGER_INVALID_OPTION', {
+    expected,
+    found: value === '' ? 'none' : value === null ? 'null' : `a ${typeof value}`,
+    remedy: 'Correct it, or leave it out for the default',
+  });
+}
+
+function wrongHandlers(handlers: unknown): LedgerError {
+  return new LedgerError('TASKLEDGER_HANDLERS_INVALID', {
+    expected: 'handlers to be an array of what definition.handle(…) returns',
+    found: Array.isArray(handlers) ? 'something else among them' : 'no array',
+    remedy: 'Pass handlers: [definition.handle(async ({ input }) => …)]',
+  });
+}
