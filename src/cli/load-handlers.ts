@@ -1,10 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { LedgerError } from '../errors.ts';
-import { isHandler, type Handler } from '../ledger/define-task.ts';
-import { offerTaskledger } from './offer-taskledger.ts';
+import type { Handler } from '../ledger/define-task.ts';
+import { handlersOf } from '../runner/execute/handlers-module.ts';
+import { offerTaskledger } from '../runner/execute/offer-taskledger.ts';
 
 /**
  * The handlers that JavaScript modules export, under any name, alone or in arrays.
@@ -14,7 +13,7 @@ export async function loadHandlers(modules: readonly string[], cwd: string): Pro
   offerTaskledger();
   const handlers = new Map<string, { readonly handler: Handler; readonly module: string }>();
   for (const module of modules) {
-    for (const handler of new Set(await loadModule(module, cwd))) {
+    for (const handler of new Set(await handlersOf(fileOf(module, cwd)))) {
       const { name } = handler.definition;
       const other = handlers.get(name);
       if (other !== undefined && other.handler !== handler) throw twice(name, other.module, module);
@@ -24,84 +23,15 @@ export async function loadHandlers(modules: readonly string[], cwd: string): Pro
   return [...handlers.values()].map(({ handler }) => handler);
 }
 
+/** A URL is taken as it is, a path from the current directory. */
+function fileOf(module: string, cwd: string): string {
+  return module.startsWith('file:') ? fileURLToPath(module) : resolve(cwd, module);
+}
+
 function twice(name: string, first: string, second: string): LedgerError {
-  const where = first === second ? `in ${first}` : `in ${first} and ${second}`;
-  return invalid(
-    `one handler for each task name`,
-    `two for ${name}, ${where}`,
-    'Remove one, or give it another task name',
-  );
-}
-
-async function loadModule(module: string, cwd: string): Promise<Handler[]> {
-  const file = module.startsWith('file:') ? fileURLToPath(module) : resolve(cwd, module);
-  if (!existsSync(file)) {
-    throw invalid(
-      `a handlers module at ${file}`,
-      'no such file',
-      'Check the path; it is taken from the current directory',
-    );
-  }
-  refuseUnreadableTypeScript(file);
-  const exported = await importModule(file);
-  const handlers = Object.values(exported).flatMap(handlersIn);
-  if (handlers.length > 0) return handlers;
-  const names = Object.keys(exported);
-  throw invalid(
-    `${file} to export handlers`,
-    names.length === 0 ? 'no exports' : `no handler among its exports ${names.slice(0, 10).join(', ')}`,
-    'Export what definition.handle(…) returns: export const hello = defineTask({ name: … }).handle(…)',
-  );
-}
-
-async function importModule(file: string): Promise<Record<string, unknown>> {
-  try {
-    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-  } catch (cause) {
-    throw invalid(`${file} to load`, problemOf(cause, file), remedyFor(cause), cause);
-  }
-}
-
-function problemOf(cause: unknown, file: string): string {
-  if (!(cause instanceof Error)) return `that it throws ${String(cause)}`;
-  return `${cause.name}: ${cause.message}${cause instanceof SyntaxError ? placeOf(file) : ''}`;
-}
-
-/** A syntax error does not tell where it is; Node does, when asked to check the file. Empty if it is in what it imports. */
-function placeOf(file: string): string {
-  const { stderr } = spawnSync(process.execPath, ['--check', file], { encoding: 'utf8' });
-  const line = /:(\d+)$/m.exec(stderr)?.[1];
-  return line === undefined ? '' : ` at ${file}:${line}`;
-}
-
-function remedyFor(cause: unknown): string {
-  if (cause instanceof SyntaxError)
-    return 'Mend the module; an ES module is named .mjs, or lies beside a package.json with "type": "module"';
-  if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND') {
-    return 'Install the package it imports, or correct the path';
-  }
-  return 'Mend what the module does while it is loaded';
-}
-
-function refuseUnreadableTypeScript(file: string): void {
-  // In `process.features` since Node 22.10, where it can also be switched off.
-  const { typescript } = process.features as { readonly typescript?: string | false };
-  if (!/\.[cm]?ts$/.test(file) || (typescript !== undefined && typescript !== false)) return;
-  throw invalid(
-    'a module this Node can load',
-    `${file}, TypeScript, and Node ${process.version}`,
-    'Compile it to JavaScript and name that file, or use Node 22.18 or newer',
-  );
-}
-
-/** A CommonJS module arrives as one object, its exports, under `default`. */
-function handlersIn(exported: unknown): Handler[] {
-  if (isHandler(exported)) return [exported];
-  if (Array.isArray(exported)) return exported.flatMap(handlersIn);
-  if (typeof exported !== 'object' || exported === null) return [];
-  return (Object.values(exported) as unknown[]).flat().filter(isHandler);
-}
-
-function invalid(expected: string, found: string, remedy: string, cause?: unknown): LedgerError {
-  return new LedgerError('TASKLEDGER_HANDLERS_INVALID', { expected, found, remedy, cause });
+  return new LedgerError('TASKLEDGER_HANDLERS_INVALID', {
+    expected: 'one handler for each task name',
+    found: `two for ${name}, ${first === second ? `in ${first}` : `in ${first} and ${second}`}`,
+    remedy: 'Remove one, or give it another task name',
+  });
 }

@@ -1,9 +1,24 @@
 import { LedgerError } from '../errors.ts';
 import { encodePayload } from '../events/payload.ts';
+import type { AttemptErrorCode } from './attempt-error-codes.ts';
 
 /** Longest message and stack that enter the log, in characters; the rest is cut. */
 const MAX_ERROR_TEXT = 4000;
 const maxCauses = 3;
+
+/**
+ * A thrown object's JSON says what it holds; `[object Object]` says nothing. One that has a text of its own keeps it, and
+ * one that has no JSON gets whatever text there is.
+ */
+function shownAs(thrown: unknown): string {
+  if (typeof thrown !== 'object' || thrown === null) return textOf(thrown);
+  try {
+    const text = String(thrown);
+    return /^\[object \w+\]$/.test(text) || Array.isArray(thrown) ? JSON.stringify(thrown) : text;
+  } catch {
+    return textOf(thrown);
+  }
+}
 
 /** Handlers throw anything, and give errors names and messages that are no strings: not all of it has a text. */
 function textOf(value: unknown): string {
@@ -15,7 +30,7 @@ function textOf(value: unknown): string {
 }
 
 function storable(value: unknown): string {
-  return textOf(value).slice(0, MAX_ERROR_TEXT).toWellFormed().replaceAll('\0', '\uFFFD');
+  return shownAs(value).slice(0, MAX_ERROR_TEXT).toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
 /** Undefined where asking throws: the stack is made when first asked for, out of whatever the message is by then. */
@@ -36,22 +51,26 @@ function describe(error: unknown, causesLeft: number): Record<string, unknown> {
   return described;
 }
 
-/** Stable codes of what can go wrong in an attempt, as recorded in `error.code`. */
-export type AttemptErrorCode = 'HANDLER_ERROR' | 'INVALID_INPUT' | 'INVALID_OUTPUT' | 'TIMEOUT' | 'NO_HANDLER';
+/** What is told of an error: name, message, stack, up to three causes, each cut to a bounded size, and the details of ours. */
+export type DescribedError = Readonly<Record<string, unknown>>;
 
-/**
- * The JSON text of an attempt's error: code, name, message, stack and up to three causes, each cut to a bounded size.
- * Never throws, whatever was thrown: an attempt without an outcome would stay in hand for ever.
- */
-export function attemptErrorJson(code: AttemptErrorCode, error: unknown): string {
-  const described = { code, ...describe(error, maxCauses) };
-  const details = error instanceof LedgerError ? error.details : undefined;
+/** Never throws, whatever was thrown: an attempt without an outcome would stay in hand for ever. */
+export function describeError(error: unknown): DescribedError {
+  const described = describe(error, maxCauses);
+  return error instanceof LedgerError && error.details !== undefined
+    ? { ...described, details: error.details }
+    : described;
+}
+
+/** The JSON text of an attempt's error. Never throws. */
+export function attemptErrorJson(code: AttemptErrorCode, described: DescribedError): string {
+  const { details, ...rest } = described;
   if (details !== undefined) {
     try {
-      return encodePayload({ ...described, details }, 'error of the attempt');
+      return encodePayload({ code, ...rest, details }, 'error of the attempt');
     } catch {
       // A schema's issues may quote what cannot be stored, such as a key with NUL in it; the message says the most of it.
     }
   }
-  return encodePayload(described, 'error of the attempt');
+  return encodePayload({ code, ...rest }, 'error of the attempt');
 }

@@ -4,7 +4,9 @@ import type { Handler } from '../ledger/define-task.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
 import type { Outcome } from '../ledger/settle.ts';
 import type { Signals } from '../signals.ts';
-import { Attempt, type StopReason } from './attempt.ts';
+import { Attempt } from './attempt.ts';
+import type { StopReason } from './execute/execution.ts';
+import { Executions } from './execute/executions.ts';
 import { LeaseQueue } from './lease-queue.ts';
 import { ProgressReports } from './progress-reports.ts';
 
@@ -27,9 +29,11 @@ export class AttemptPool {
   readonly #waiting = new LeaseQueue();
   readonly #running = new Set<Attempt>();
   readonly #progress: ProgressReports;
+  readonly #executions: Executions;
 
   constructor(options: AttemptPoolOptions) {
     this.#options = options;
+    this.#executions = new Executions(options.clock);
     this.#progress = new ProgressReports({
       clock: options.clock,
       signals: options.signals,
@@ -73,6 +77,23 @@ export class AttemptPool {
     return left.length;
   }
 
+  /** How long attempts may take to end once their signals have aborted, at most; 0 when nothing can end them. */
+  get longestStopMs(): number {
+    return this.#executions.longestStopMs;
+  }
+
+  /** Ends the processes of all attempts at once; resolves when they are gone and their outcomes are known. */
+  async kill(): Promise<void> {
+    await this.#executions.kill();
+    // Their endings become outcomes in this turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Gives back what executions hold; nothing runs any more. */
+  async stop(): Promise<void> {
+    await this.#executions.stop();
+  }
+
   /** Aborts the signals of all running attempts. */
   stopAll(reason: StopReason): void {
     for (const attempt of this.#running) attempt.stop(reason);
@@ -114,7 +135,7 @@ export class AttemptPool {
       return;
     }
     this.#running.add(attempt);
-    const outcome = attempt.run(handler, random);
+    const outcome = attempt.run(handler, random, this.#executions.of(handler));
     if (!(outcome instanceof Promise)) {
       this.#running.delete(attempt);
       this.#finish(attempt, outcome);

@@ -1,16 +1,15 @@
 import type { Clock } from '../clock.ts';
 import { encodePayload } from '../events/payload.ts';
 import type { Lease } from '../ledger/claim.ts';
-import type { Handler, HandlerContext } from '../ledger/define-task.ts';
+import type { Handler } from '../ledger/define-task.ts';
 import type { Outcome } from '../ledger/settle.ts';
 import type { Progress } from '../ledger/progress.ts';
-import { checkedBySchema } from '../ledger/standard-schema.ts';
-import { attemptErrorJson, type AttemptErrorCode } from './attempt-error.ts';
-import { FatalError, RetryAfter, RetryAt } from './retry-errors.ts';
+import { leavesDoubt } from './attempt-error-codes.ts';
+import { attemptErrorJson } from './attempt-error.ts';
+import type { Ending, Execution, Report, RunningAttempt, StopReason } from './execute/execution.ts';
+import type { Failure, RetryAdvice } from './execute/failure.ts';
+import { inlineExecution } from './execute/inline-execution.ts';
 import { retryDelayMs } from './retry-policy.ts';
-
-/** Why the runner tells an attempt to stop. */
-export type StopReason = 'abort' | 'timeout' | 'lease lost' | 'shutdown';
 
 /** Timers of Node.js fire at once when they are to wait longer. */
 const longestTimerMs = 2 ** 31 - 1;
@@ -21,10 +20,10 @@ const longestRetryInMs = 100 * 365.25 * 86_400_000;
 export type ReportProgress = (attempt: Attempt, progress: Progress) => Promise<void>;
 
 /**
- * One attempt under one lease: a value that goes through named steps (check the input, run the handler, check the output)
- * to one outcome. It never throws.
+ * One attempt under one lease: a value that is run by an execution and turns how that ended into one outcome. It never
+ * throws.
  */
-export class Attempt implements HandlerContext<unknown> {
+export class Attempt implements RunningAttempt {
   readonly lease: { readonly epoch: number; readonly version: number };
   readonly claimId: string;
   readonly taskId: string;
@@ -32,10 +31,10 @@ export class Attempt implements HandlerContext<unknown> {
   readonly attempt: number;
   readonly checkpoint: unknown;
   readonly startedAtMs: number;
+  input: unknown;
   readonly #lease: Lease;
   readonly #clock: Clock;
   readonly #report: ReportProgress;
-  #input: unknown;
   #stop: AbortController | undefined;
   #stoppedFor: StopReason | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -44,7 +43,7 @@ export class Attempt implements HandlerContext<unknown> {
     this.#lease = lease;
     this.#report = report;
     this.#clock = clock;
-    this.#input = lease.submitted.input;
+    this.input = lease.submitted.input;
     this.lease = { epoch: lease.epoch, version: lease.version };
     this.claimId = lease.claimId;
     this.taskId = lease.taskId;
@@ -52,10 +51,6 @@ export class Attempt implements HandlerContext<unknown> {
     this.attempt = lease.attempt;
     this.checkpoint = lease.checkpoint;
     this.startedAtMs = clock.monotonic();
-  }
-
-  get input(): unknown {
-    return this.#input;
   }
 
   get runAt(): Date {
@@ -83,25 +78,12 @@ export class Attempt implements HandlerContext<unknown> {
     this.#stop?.abort(new Error(reason));
   }
 
-  /** Runs the handler. Synchronous when everything in it is, so that a batch of small tasks costs no turn of the loop each. */
-  run(handler: Handler, random: () => number): Outcome | Promise<Outcome> {
+  /** Runs the handler to its outcome. Synchronous when the execution is. */
+  run(handler: Handler, random: () => number, execution: Execution = inlineExecution): Outcome | Promise<Outcome> {
     const { timeout_ms } = this.#lease.submitted;
     if (timeout_ms !== undefined) this.#stopAfter(timeout_ms);
-    const finish = (outcome: Outcome): Outcome => {
-      clearTimeout(this.#timer);
-      return outcome;
-    };
-    try {
-      const result = handler.definition.input === undefined ? handler.run(this) : this.#checkAndRun(handler);
-      if (!isThenable(result) && handler.definition.output === undefined) return finish(this.#completed(result));
-      return Promise.resolve(result)
-        .then((output) => this.#checkOutput(handler, output))
-        .then((output) => this.#completed(output))
-        .catch((error: unknown) => this.#failed(error, handler, random))
-        .then(finish);
-    } catch (error) {
-      return finish(this.#failed(error, handler, random));
-    }
+    const ending = execution.run(this, handler);
+    return ending instanceof Promise ? ending.then((ended) => this.#end(ended, random)) : this.#end(ending, random);
   }
 
   /** The outcome of an attempt that is given back unfinished. */
@@ -121,34 +103,12 @@ export class Attempt implements HandlerContext<unknown> {
     this.#timer.unref();
   }
 
-  async #checkAndRun(handler: Handler): Promise<unknown> {
-    try {
-      this.#input = await checkedBySchema(handler.definition.input, this.#input, `the input of ${this.name}`);
-    } catch (error) {
-      throw new AttemptFailure('INVALID_INPUT', error);
-    }
-    return handler.run(this);
-  }
-
-  async #checkOutput(handler: Handler, output: unknown): Promise<unknown> {
-    if (handler.definition.output === undefined) return output;
-    try {
-      return await checkedBySchema(handler.definition.output, output, `the output of ${this.name}`);
-    } catch (error) {
-      throw new AttemptFailure('INVALID_OUTPUT', error);
-    }
-  }
-
-  #completed(output: unknown): Outcome {
+  #end(ending: Ending, random: () => number): Outcome {
+    clearTimeout(this.#timer);
     // A handler that returns although its time was up has still done its work: what it returned counts.
-    if (output === undefined) return this.#ended('completed', null);
-    let json: string;
-    try {
-      json = encodePayload(output, `the output of ${this.name}`);
-    } catch (error) {
-      throw new AttemptFailure('INVALID_OUTPUT', error);
-    }
-    return this.#ended('completed', json);
+    const outcome =
+      'failure' in ending ? this.#failed(ending.failure, random) : this.#ended('completed', ending.outputJson);
+    return ending.report === undefined ? outcome : { ...outcome, reportJson: reportJson(ending.report) };
   }
 
   /**
@@ -157,38 +117,32 @@ export class Attempt implements HandlerContext<unknown> {
    */
   unfinished(reason: string): Outcome {
     if (this.#lease.submitted.protected !== true) return this.released(reason);
-    return this.#ended(
-      'in_doubt',
-      encodePayload({ reason: `the attempt was stopped (${reason}) before it ended` }, 'reason'),
-    );
+    return this.#inDoubt(`the attempt was stopped (${reason}) before it ended`);
   }
 
-  #failed(error: unknown, handler: Handler, random: () => number): Outcome {
-    if (this.#stoppedFor !== undefined && this.#lease.submitted.protected === true)
-      return this.unfinished(this.#stoppedFor);
+  #failed({ code, error, advice }: Failure, random: () => number): Outcome {
+    if (this.#lease.submitted.protected === true) {
+      if (this.#stoppedFor !== undefined) return this.unfinished(this.#stoppedFor);
+      if (leavesDoubt(code)) return this.#inDoubt(`nobody said how the attempt ended (${code})`);
+    }
     if (this.#stoppedFor === 'shutdown') return this.released('shutdown');
     if (this.#stoppedFor === 'abort') return this.aborted();
-    const cause = error instanceof AttemptFailure ? error.reason : error;
-    const code = this.#codeOf(error);
-    const json = attemptErrorJson(code, cause);
-    const wait = this.#retryInMs(code, cause, handler, random);
+    const isTimeout = code === 'HANDLER_ERROR' && this.#stoppedFor === 'timeout';
+    const json = attemptErrorJson(isTimeout ? 'TIMEOUT' : code, error);
+    const wait = this.#retryInMs(advice, random);
     return wait === undefined ? this.#ended('failed', json) : this.#ended('retry', json, wait);
   }
 
-  #codeOf(error: unknown): AttemptErrorCode {
-    if (error instanceof AttemptFailure) return error.code;
-    return this.#stoppedFor === 'timeout' ? 'TIMEOUT' : 'HANDLER_ERROR';
+  #retryInMs(advice: RetryAdvice, random: () => number): number | undefined {
+    if (advice.retry === 'never') return undefined;
+    const wait = retryDelayMs(this.#lease.submitted.retry, this.attempt, random);
+    if (wait === undefined || !('ms' in advice)) return wait;
+    const chosenMs = advice.retry === 'after' ? advice.ms : advice.ms - this.#clock.now();
+    return Math.min(Math.max(0, chosenMs), longestRetryInMs);
   }
 
-  #retryInMs(code: AttemptErrorCode, cause: unknown, handler: Handler, random: () => number): number | undefined {
-    if (code === 'INVALID_INPUT' || cause instanceof FatalError || !isRetryable(handler, cause)) return undefined;
-    const wait = retryDelayMs(this.#lease.submitted.retry, this.attempt, random);
-    if (wait === undefined) return undefined;
-    if (cause instanceof RetryAfter) return Math.min(cause.delayMs, longestRetryInMs);
-    if (cause instanceof RetryAt) {
-      return Math.min(Math.max(0, cause.at.getTime() - this.#clock.now()), longestRetryInMs);
-    }
-    return wait;
+  #inDoubt(reason: string): Outcome {
+    return this.#ended('in_doubt', encodePayload({ reason }, 'reason'));
   }
 
   #ended(kind: Outcome['kind'], detailJson: string | null, retryInMs?: number): Outcome {
@@ -205,29 +159,7 @@ export class Attempt implements HandlerContext<unknown> {
   }
 }
 
-/** Carries the code of a failure that is not the handler's own throw. */
-class AttemptFailure extends Error {
-  readonly code: AttemptErrorCode;
-  readonly reason: unknown;
-
-  constructor(code: AttemptErrorCode, reason: unknown) {
-    super(code);
-    this.code = code;
-    this.reason = reason;
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-}
-
-function isRetryable(handler: Handler, error: unknown): boolean {
-  const { retryable } = handler.definition;
-  if (retryable === undefined) return true;
-  try {
-    return retryable(error);
-  } catch {
-    // A policy that throws must not lose the failure it was asked about.
-    return true;
-  }
+/** Built by an execution out of bounded parts, so that it can be stored. */
+function reportJson(report: Report): string {
+  return encodePayload(report, 'the report of the attempt');
 }

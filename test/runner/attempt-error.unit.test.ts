@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { LedgerError } from '../../src/errors.ts';
-import { attemptErrorJson } from '../../src/runner/attempt-error.ts';
+import { attemptErrorJson, describeError } from '../../src/runner/attempt-error.ts';
 
 interface Described {
   readonly code: string;
@@ -11,7 +11,8 @@ interface Described {
   readonly details?: unknown;
 }
 
-const described = (error: unknown): Described => JSON.parse(attemptErrorJson('HANDLER_ERROR', error)) as Described;
+const described = (error: unknown): Described =>
+  JSON.parse(attemptErrorJson('HANDLER_ERROR', describeError(error))) as Described;
 
 test('an error is told by its code, name, message and stack', () => {
   const error = new RangeError('too far');

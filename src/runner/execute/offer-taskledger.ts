@@ -9,7 +9,7 @@ let offered = false;
  * command was started by npx or from a global installation: it then gets this one. An installed one goes first.
  */
 export function offerTaskledger(): void {
-  const own = new URL('../index.js', import.meta.url).href;
+  const own = new URL('../../index.js', import.meta.url).href;
   // Run from sources, there is nothing a module without TypeScript could load.
   if (offered || !existsSync(fileURLToPath(own))) return;
   offered = true;
@@ -25,4 +25,13 @@ function hookSource(own: string): string {
       throw error;
     }
   }`;
+}
+
+/** Whether a module there would find a package taskledger of its own. */
+export function findsTaskledger(module: string): boolean {
+  try {
+    return modules.createRequire(module).resolve('taskledger') !== '';
+  } catch {
+    return false;
+  }
 }

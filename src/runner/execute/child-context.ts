@@ -1,0 +1,90 @@
+import type { Progress } from '../../ledger/progress.ts';
+import { encodePayload } from '../../events/payload.ts';
+import type { RunningAttempt, StopReason } from './execution.ts';
+import type { ChildSays, StartMessage } from './messages.ts';
+
+/** Between two reports; the runner throttles again, but should not have to read a million of them. */
+const progressEveryMs = 100;
+
+/** In the child: what the handler is given, as the runner told it. */
+export class ChildContext implements RunningAttempt {
+  readonly taskId: string;
+  readonly name: string;
+  input: unknown;
+  readonly attempt: number;
+  readonly lease: { readonly epoch: number; readonly version: number };
+  readonly runAt: Date;
+  readonly checkpoint: unknown;
+  readonly #say: (message: ChildSays) => void;
+  readonly #stop = new AbortController();
+  readonly #recording = new Map<number, () => void>();
+  #stoppedFor: StopReason | undefined;
+  #latest: Progress | undefined;
+  #waiting: NodeJS.Timeout | undefined;
+  #checkpoints = 0;
+
+  constructor({ attempt }: StartMessage, say: (message: ChildSays) => void) {
+    this.#say = say;
+    this.taskId = attempt.taskId;
+    this.name = attempt.name;
+    this.input = attempt.input;
+    this.attempt = attempt.attempt;
+    this.lease = attempt.lease;
+    this.runAt = new Date(attempt.runAt);
+    this.checkpoint = attempt.checkpoint;
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  get stoppedFor(): StopReason | undefined {
+    return this.#stoppedFor;
+  }
+
+  /** Bound, since handlers take it out of their context. */
+  readonly progress = (progress: Progress): Promise<void> => {
+    if (progress.checkpoint !== undefined) return this.#save(progress);
+    const isFirst = this.#waiting === undefined;
+    this.#latest = progress;
+    if (isFirst) this.#tellLatest();
+    return Promise.resolve();
+  };
+
+  stop(reason: StopReason): void {
+    if (this.#stoppedFor !== undefined) return;
+    this.#stoppedFor = reason;
+    this.#stop.abort(new Error(reason));
+  }
+
+  /** The runner has recorded a checkpoint, or could not. */
+  recorded(id: number): void {
+    this.#recording.get(id)?.();
+    this.#recording.delete(id);
+  }
+
+  #tellLatest(): void {
+    const latest = this.#latest;
+    this.#latest = undefined;
+    this.#waiting = undefined;
+    if (latest === undefined) return;
+    this.#say({ kind: 'progress', ...latest });
+    this.#waiting = setTimeout(() => this.#tellLatest(), progressEveryMs).unref();
+  }
+
+  #save(progress: Progress): Promise<void> {
+    try {
+      encodePayload(progress.checkpoint, 'the checkpoint');
+    } catch (error) {
+      // As inline: a checkpoint that cannot be stored is lost, and no failure of the attempt.
+      process.stderr.write(`${String(error)}\n`);
+      return Promise.resolve();
+    }
+    this.#latest = undefined;
+    this.#checkpoints += 1;
+    const id = this.#checkpoints;
+    const recorded = new Promise<void>((resolve) => this.#recording.set(id, resolve));
+    this.#say({ kind: 'progress', id, ...progress });
+    return recorded;
+  }
+}

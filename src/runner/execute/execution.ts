@@ -1,0 +1,51 @@
+import type { Handler, HandlerContext } from '../../ledger/define-task.ts';
+import type { Failure } from './failure.ts';
+
+/** Why the runner tells an attempt to stop. */
+export type StopReason = 'abort' | 'timeout' | 'lease lost' | 'shutdown';
+
+/** The attempt as an execution sees it: what the handler is given, and whether it was told to stop. */
+export interface RunningAttempt extends HandlerContext<unknown> {
+  /** Replaced by what the schema of the definition made of it. */
+  input: unknown;
+  readonly stoppedFor: StopReason | undefined;
+}
+
+/** What an execution saw of an attempt from outside; enters the event of its outcome. Nothing of it is said inline. */
+export interface Report {
+  readonly usage?: Usage;
+  /** The last lines of stdout and stderr, each `TIME STREAM TEXT`. */
+  readonly log_tail?: readonly string[];
+  readonly exit_code?: number;
+  readonly exit_signal?: string;
+  /** Of an attempt that was told to stop: which signal its process needed. */
+  readonly killed?: 'no' | 'term' | 'kill';
+}
+
+/** Of the child process itself, not of what it started. */
+export interface Usage {
+  readonly cpu_ms: number;
+  readonly max_rss_bytes: number;
+}
+
+/** How an attempt ended: with an output (JSON text, null for none), or with a failure that says what may follow. */
+export type Ending = ({ readonly outputJson: string | null } | { readonly failure: Failure }) & {
+  readonly report?: Report;
+};
+
+/**
+ * A way to run handlers. There is one for each level of isolation: `inline` in the runner's event loop, `process` in a
+ * fresh child process per attempt. Levels to come keep to the same: `pool` hands the attempt to a warm child and speaks
+ * the messages of `messages.ts` with it, with a nonce for each attempt; Python and plugins start another program at the
+ * other end of that descriptor.
+ *
+ * An execution checks the input before and the output after, so that both are those the handler itself saw; turning the
+ * ending into an outcome (retry, doubt, abort) is the attempt's.
+ */
+export interface Execution {
+  /**
+   * Runs one attempt to its end: nothing of it runs any more once it is answered. Stops it when its signal aborts. Never
+   * throws or rejects. Synchronous where everything in it is.
+   */
+  run(attempt: RunningAttempt, handler: Handler): Ending | Promise<Ending>;
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { MAX_PAYLOAD_BYTES } from '../../events/limits.ts';
+import type { StopReason } from './execution.ts';
+
+/*
+ * What a runner and a child process say to each other: one JSON object a line, on descriptor 3 of the child, in both
+ * directions. The child proves with the nonce of the attempt, which it is told there and nowhere else, that a message
+ * comes from who was given the attempt: what prints to a descriptor it happened to find does not know it.
+ */
+
+/** Longest message of a child: a payload of the largest size and what is around it. */
+export const MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES + 65_536;
+
+/** The descriptor both sides speak on; stdout stays free for the handler. */
+export const protocolDescriptor = 3;
+
+/** The first message to a child: everything it needs for its attempt. The secret of the lease is not in it. */
+export interface StartMessage {
+  readonly kind: 'start';
+  readonly nonce: string;
+  /** URL of the module that exports the handler. */
+  readonly module: string;
+  /** The module would not find a package taskledger: it is to get the runner's. */
+  readonly offer: boolean;
+  readonly attempt: {
+    readonly taskId: string;
+    readonly name: string;
+    readonly input: unknown;
+    readonly attempt: number;
+    readonly lease: { readonly epoch: number; readonly version: number };
+    readonly runAt: string;
+    readonly checkpoint?: unknown;
+  };
+}
+
+export type RunnerMessage =
+  | StartMessage
+  | { readonly kind: 'stop'; readonly reason: StopReason }
+  /** Answers a progress with a checkpoint. */
+  | { readonly kind: 'recorded'; readonly id: number };
+
+const usage = z.object({ cpu_ms: z.int().min(0), max_rss_bytes: z.int().min(0) });
+const nonce = z.string();
+
+const advice = z.discriminatedUnion('retry', [
+  z.object({ retry: z.enum(['by policy', 'never']) }),
+  z.object({ retry: z.literal('after'), ms: z.number() }),
+  z.object({ retry: z.literal('at'), ms: z.number() }),
+]);
+
+/** What a child may say. A result is said once; after it nothing is. */
+export const childMessageSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('progress'),
+    nonce,
+    /** Of a checkpoint, which is answered. */
+    id: z.int().optional(),
+    fraction: z.number().optional(),
+    message: z.string().optional(),
+    checkpoint: z.unknown().optional(),
+  }),
+  z.object({ kind: z.literal('completed'), nonce, output: z.unknown().optional(), usage }),
+  z.object({
+    kind: z.literal('failed'),
+    nonce,
+    failure: z.object({
+      code: z.enum(['HANDLER_ERROR', 'INVALID_INPUT', 'INVALID_OUTPUT', 'MODULE_FAILED']),
+      error: z.record(z.string(), z.unknown()),
+      advice,
+    }),
+    usage,
+  }),
+]);
+
+export type ChildMessage = z.infer<typeof childMessageSchema>;
+type WithoutNonce<Message> = Message extends unknown ? Omit<Message, 'nonce'> : never;
+/** A message before it is sent. */
+export type ChildSays = WithoutNonce<ChildMessage>;

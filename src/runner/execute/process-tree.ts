@@ -1,0 +1,108 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/*
+ * A child and what it started. The group of the child holds most of it; a descendant that began a session of its own has
+ * left the group, and on Linux is found by its parents while they live and by the mark in its environment afterwards.
+ * What also hides its environment and outlives its parents is not found: that takes a PID namespace or a cgroup.
+ */
+
+/** The variable that marks every process of an attempt: `RUNNER.ATTEMPT`. */
+export const markVariable = 'taskledger_attempt';
+
+interface Entry {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  /** Ended, and waiting for its parent to notice. */
+  readonly zombie: boolean;
+}
+
+/** False if nobody is left to get it. */
+export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
+  return signalled(-group, signal);
+}
+
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  return signalled(pid, signal);
+}
+
+function signalled(target: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(target, signal);
+  } catch {
+    return false;
+  }
+}
+
+/** SIGKILL for the process, its group and its descendants. Those are looked for first: the dead have no children. */
+export function killTree(pid: number, mark: string): void {
+  const descendants = descendantsOf(pid);
+  signalGroup(pid, 'SIGKILL');
+  for (const one of [...descendants, ...markedProcesses(mark)]) signalProcess(one, 'SIGKILL');
+}
+
+/**
+ * What is left of a child that has ended, by its group and by its mark.
+ * @param since only processes numbered after this one, which is right as long as the numbers have not begun anew
+ */
+export function leftOf(group: number, mark: string, since = 0): number[] {
+  // Asking is a thousand times cheaper than reading /proc. It counts zombies, which nobody may ever notice.
+  const grouped = signalGroup(group, 0) ? members(group) : [];
+  return [...new Set([...grouped, ...markedProcesses(mark, since)])];
+}
+
+/** The number of the process started last on this machine; undefined where that cannot be asked. */
+export function lastProcess(): number | undefined {
+  try {
+    return Number(readFileSync('/proc/loadavg', 'utf8').trim().split(' ').at(-1));
+  } catch {
+    return undefined;
+  }
+}
+
+function members(group: number): number[] {
+  if (process.platform !== 'linux') return [-group];
+  return allProcesses().flatMap((one) => (one.group === group && !one.zombie ? [one.pid] : []));
+}
+
+function descendantsOf(pid: number): number[] {
+  const all = allProcesses();
+  const found = [pid];
+  // Grows while it is walked: children of children.
+  for (const parent of found) found.push(...all.flatMap((one) => (one.parent === parent ? [one.pid] : [])));
+  return found.slice(1);
+}
+
+function markedProcesses(mark: string, since = 0): number[] {
+  const wanted = `${markVariable}=${mark}`;
+  return processNumbers().filter((pid) => {
+    if (pid <= since) return false;
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(wanted);
+    } catch {
+      // Gone meanwhile, or somebody else's.
+      return false;
+    }
+  });
+}
+
+function allProcesses(): Entry[] {
+  return processNumbers().flatMap((pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+      // The command's name stands in parentheses and may hold spaces and parentheses itself.
+      const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return [{ pid, parent: Number(parent), group: Number(group), zombie: state === 'Z' || state === 'X' }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function processNumbers(): number[] {
+  try {
+    return readdirSync('/proc').map(Number).filter(Number.isInteger);
+  } catch {
+    return [];
+  }
+}

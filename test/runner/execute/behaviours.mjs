@@ -1,0 +1,159 @@
+/* eslint-disable no-restricted-properties -- ending the process is one of the behaviours */
+/*
+ * What handlers do, well and badly: run by the tests of executions, inline and in a process. Plain JavaScript from the
+ * compiled package, since a child process imports it.
+ */
+import { spawn } from 'node:child_process';
+import { appendFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import path from 'node:path';
+import { z } from 'zod';
+import { defineTask } from '../../../dist/ledger/define-task.js';
+import { FatalError, RetryAfter, RetryAt } from '../../../dist/runner/retry-errors.js';
+
+const inProcess = { isolation: 'process', module: import.meta.url, graceMs: 300, env: ['BEHAVIOUR_OPEN'] };
+const task = (name, run, options = {}) => defineTask({ name: `behaves.${name}`, ...options }).handle(run, inProcess);
+const forever = () => new Promise(() => setInterval(() => undefined, 60_000));
+/** Until the runner has read what was written. */
+const write = (text) => {
+  for (let left = Buffer.from(text); left.length > 0;) {
+    try {
+      left = left.subarray(writeSync(3, left));
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+    }
+  }
+};
+
+export const both = [
+  task('tells', ({ input, attempt, lease, checkpoint, taskId, runAt, name }) => {
+    return { input, attempt, lease, checkpoint, taskId, name, runAt: runAt.toISOString() };
+  }),
+  task('nothing', () => undefined),
+  task('throws', () => {
+    throw new TypeError('no luck', { cause: new RangeError('too far') });
+  }),
+  task('fatal', async () => {
+    throw new FatalError('never');
+  }),
+  task('later', () => {
+    throw new RetryAfter('10m');
+  }),
+  task('then', () => {
+    throw new RetryAt(new Date(Date.now() + 3_600_000));
+  }),
+  task(
+    'hopeless',
+    () => {
+      throw new RangeError('no use');
+    },
+    { retryable: (error) => !(error instanceof RangeError) },
+  ),
+  task('picky', ({ input }) => ({ day: input.day.getUTCDay() }), {
+    input: z.object({ day: z.coerce.date() }),
+    output: z.object({ day: z.number().max(5) }),
+  }),
+  task('unstorable', () => 1n),
+  task('saves', async ({ progress }) => {
+    await progress({ fraction: 0.5, message: 'half' });
+    await progress({ checkpoint: { page: 7 } });
+    return 'saved';
+  }),
+  task('obeys', ({ signal, progress }) => {
+    const told = new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new Error(`told: ${signal.reason.message}`)));
+    });
+    void progress({ message: 'began' });
+    return told;
+  }),
+  task('finishes', ({ signal, progress }) => {
+    const told = new Promise((resolve) => signal.addEventListener('abort', () => resolve('in time')));
+    void progress({ message: 'began' });
+    return told;
+  }),
+];
+
+export const faulty = [
+  task('exits', ({ input }) => process.exit(input)),
+  task('dies', () => process.kill(process.pid, 'SIGKILL')),
+  task('throws.outside', () => {
+    setImmediate(() => {
+      throw new Error('outside the promise');
+    });
+    return forever();
+  }),
+  // As V8 ends a process whose heap is full; really filling it takes gigabytes.
+  task('full', () => {
+    console.error('FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory');
+    process.abort();
+  }),
+  task('aborts', () => process.abort()),
+  task('prints', ({ input }) => {
+    for (const line of input) console.log(line);
+    console.error('to stderr');
+    return 'printed';
+  }),
+  task('writes', ({ input }) => {
+    write(input);
+    return 'written';
+  }),
+  task('endless', () => {
+    for (;;) write('x'.repeat(65_536));
+  }),
+  task('twice', () => {
+    const once = Socket.prototype.write;
+    Socket.prototype.write = function (text, ...rest) {
+      once.call(this, text);
+      return once.call(this, text, ...rest);
+    };
+    return 'twice';
+  }),
+  task('throws.after', () => {
+    process.exit = () => {
+      throw new Error('after the result');
+    };
+    return 'done';
+  }),
+  task('stays', ({ input }) => {
+    process.exit = () => undefined;
+    process.on('SIGTERM', () => undefined);
+    return input;
+  }),
+  task('ignores', ({ progress, input }) => {
+    if (input === 'SIGTERM') process.on('SIGTERM', () => undefined);
+    void progress({ message: 'began' });
+    return forever();
+  }),
+  task('hears', ({ signal, input }) => {
+    process.on('SIGTERM', () => undefined);
+    signal.addEventListener('abort', () => appendFileSync(input, `heard ${Date.now()}\n`));
+    appendFileSync(input, 'began\n');
+    return forever();
+  }),
+  task('too.late', ({ progress }) => {
+    void progress({ message: 'began' });
+    return new Promise((resolve) => process.on('SIGTERM', () => resolve('too late')));
+  }),
+  task('environment', () => {
+    const { env, argv, execArgv } = process;
+    const mode = statSync('.').mode & 0o777;
+    return { env, cwd: process.cwd(), argv: argv.length, execArgv, mode };
+  }),
+  task('leaves', ({ input }) => {
+    const left = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
+    left.unref();
+    writeFileSync(path.join(process.cwd(), 'mine'), 'x');
+    appendFileSync(input, `${left.pid} ${process.cwd()}\n`);
+    return 'left it';
+  }),
+  task('blocks', ({ input }) => {
+    const left = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
+    appendFileSync(input, `${process.pid} ${left.pid} ${process.cwd()}\n`);
+    for (;;);
+  }),
+  task('pays', async ({ input, attempt }) => {
+    appendFileSync(input, `paid ${attempt}\n`);
+    process.kill(process.pid, 'SIGKILL');
+    return forever();
+  }),
+];
