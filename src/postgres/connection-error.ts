@@ -71,6 +71,11 @@ const byCode: Readonly<Record<string, ConnectionTrouble>> = {
     found: 'no such database on this server',
     remedy: 'Correct its name in the connection string, or create it',
   },
+  '53100': {
+    expected: 'a server with room on its disk',
+    found: 'its disk full; nothing of this command was recorded',
+    remedy: 'Free or add space on the server; runners go on by themselves',
+  },
   '53300': {
     expected: 'a free connection',
     found: 'too many connections to the server',

@@ -1,26 +1,128 @@
 /**
  * Who may do what. Every write goes through a SQL function that checks it, so no role has insert, update or delete on
- * any table; what each role may read or execute is listed here and nowhere else.
+ * any table; what each role may read or execute is listed here and nowhere else. `migrate` makes the database equal to
+ * this list, and docs/reference/roles.md is written from it.
+ *
+ * Roles are put together: a user who is to submit and to look at results is granted two of them.
  */
 export interface RoleGrants {
+  /** Whose work it is. One sentence for the reference page. */
+  readonly work: string;
+  /** Functions, all forms of each. */
   readonly execute: readonly string[];
-  /** Columns by table; `*` for all of them. */
+  /** Columns by table or view; `*` for all of them. */
   readonly select: Readonly<Record<string, readonly string[] | '*'>>;
 }
 
-const submits = ['submit', 'submit_many', 'schema_status'];
-const runs = ['claim', 'settle', 'renew', 'report_progress', 'sweep', 'arm_doorbell', 'schema_status'];
-const operates = ['request_abort', 'request_retry', 'request_reschedule', 'resolve'];
 // Named one by one: a secret added to the table later stays out of sight.
 const claims = ['claim_id', 'lease_until', 'heartbeat_at', 'ttl_ms', 'runner', 'host', 'open', 'task_ids'];
+const doubts = ['task_id', 'realm', 'name', 'ask_at', 'asked', 'runner', 'last_reason'];
+const reads = {
+  events: '*',
+  blocks: '*',
+  site_keys: '*',
+  // What verify needs to tell events that are not sealed yet from those put into the past.
+  sealing: '*',
+  open_tasks: '*',
+  site: '*',
+  realms: '*',
+  claims,
+  doubts,
+  tasks: '*',
+  task_history: '*',
+  projections: '*',
+  cursors: '*',
+  projected_tasks: '*',
+  attempts: '*',
+  queue_minutes: '*',
+  queue_durations: '*',
+  incidents: '*',
+} as const;
+
+/** What reading blocks into the slots of projections takes: for the daemon always, for an operator in a replay. */
+const replaying = ['next_blocks', 'project_tasks', 'project_attempts', 'project_queue_minutes', 'project_incidents'];
+/** Both slots of every projection, to compare what a replay made with what is live. */
+const slots = {
+  task_rows: '*',
+  attempt_rows: '*',
+  queue_minute_rows: '*',
+  queue_duration_rows: '*',
+  incident_rows: '*',
+} as const;
 
 export const roleGrants = {
-  taskledger_submitter: { execute: submits, select: {} },
-  taskledger_runner: { execute: runs, select: {} },
-  taskledger_auditor: {
-    execute: ['schema_status'],
-    select: { events: '*', open_tasks: '*', site: '*', realms: '*', claims, tasks: '*', task_history: '*' },
+  taskledger_submitter: {
+    work: 'Applications: record tasks, in their own transactions.',
+    execute: ['schema_status', 'submit', 'submit_many'],
+    select: {},
   },
-  taskledger_operator: { execute: [...new Set([...submits, ...runs, ...operates])], select: {} },
-  taskledger_daemon: { execute: ['schema_status', 'renew', 'sweep'], select: {} },
+  taskledger_runner: {
+    work: 'Runners: lease tasks, keep the leases, report progress, record outcomes, ask verify handlers, end what time made due.',
+    execute: [
+      'schema_status',
+      ...[
+        'claim',
+        'recall_claims',
+        'settle',
+        'renew',
+        'report_progress',
+        'take_doubts',
+        'answer_doubt',
+        'sweep',
+        'arm_doorbell',
+      ],
+    ],
+    select: {},
+  },
+  taskledger_auditor: {
+    work: 'Whoever looks back: `get`, `history`, `list`, `result`, `show`. Reads everything but lease secrets, writes nothing.',
+    execute: ['schema_status', 'sealed_head'],
+    select: reads,
+  },
+  taskledger_operator: {
+    work: 'People who intervene: abort, retry, reschedule, resolve, rebuild, make site keys known. They see what an auditor sees, to know what they decide about.',
+    execute: [
+      'schema_status',
+      'request_abort',
+      'request_retry',
+      'request_reschedule',
+      'resolve',
+      'rebuild_open_tasks',
+      'add_site_key',
+      'sealed_head',
+      ...replaying,
+      'rebuild_projection',
+      'empty_slot',
+    ],
+    // With the keys, to compare what `rebuild` would make with what there is.
+    select: { ...reads, ...slots, task_keys: '*', doubts: ['task_id', 'realm', 'name'] },
+  },
+  taskledger_daemon: {
+    work: 'The daemon of a site: ends lost leases, missed windows and passed deadlines, seals blocks, computes projections.',
+    execute: [
+      'schema_status',
+      'sweep',
+      'rebuild_open_tasks',
+      'sealable',
+      'seal_head',
+      'unsealed',
+      'seal',
+      'restart_sealing',
+      'sealed_head',
+      'begin_projection',
+      ...replaying,
+      'rebuild_projection',
+      'switch_projection',
+      'empty_slot',
+    ],
+    // Whether the key it was given is known; it cannot add one.
+    select: { site_keys: ['site', 'key_id'] },
+  },
 } as const satisfies Readonly<Record<`taskledger_${string}`, RoleGrants>>;
+
+/** The roles that may use a table, view or function of ours, by its name; empty if none may. */
+export function rolesThatMay(object: string): string[] {
+  return Object.entries<RoleGrants>(roleGrants)
+    .filter(([, { execute, select }]) => execute.includes(object) || Object.hasOwn(select, object))
+    .map(([role]) => role);
+}

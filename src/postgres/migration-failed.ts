@@ -1,7 +1,6 @@
 import { LedgerError } from '../errors.ts';
+import { insufficientPrivilege } from './permission-error.ts';
 import { translateSqlError } from './sql-error.ts';
-
-const insufficientPrivilege = '42501';
 
 /**
  * What `migrate` reports when `step` threw `error`: errors of the ledger and of the connection as they are, anything else
@@ -10,8 +9,9 @@ const insufficientPrivilege = '42501';
  */
 export function migrationFailed(step: string, error: unknown): LedgerError {
   const known = translateSqlError(error);
-  // "Run taskledger migrate" is no help to who is doing just that.
-  if (known instanceof LedgerError && known.code !== 'TASKLEDGER_NOT_MIGRATED') return known;
+  // "Run taskledger migrate" is no help to who is doing just that, and none of our roles may migrate.
+  const ofOthers = ['TASKLEDGER_NOT_MIGRATED', 'TASKLEDGER_NOT_ALLOWED'];
+  if (known instanceof LedgerError && !ofOthers.includes(known.code)) return known;
   const { code, message } = error as { code?: string; message?: string };
   return new LedgerError('TASKLEDGER_MIGRATION_FAILED', {
     expected: `${step} to apply`,

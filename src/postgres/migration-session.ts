@@ -7,6 +7,13 @@ const oldestServer = 160_000;
 const connectTimeoutMs = 10_000;
 const timeouts = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout'];
 
+interface ServerTraits {
+  /** As server_version_num: 160014 is 16.14. */
+  readonly version: number;
+  readonly release: string;
+  readonly encoding: string;
+}
+
 /**
  * Runs `work` on a connection of its own that holds the migration lock of the database: who comes second waits. Lock and
  * work share the connection, so that whoever loses the one has lost the other.
@@ -37,20 +44,30 @@ export async function withMigrationLock<T>(
 }
 
 async function prepare(client: ClientBase): Promise<void> {
-  await client.query('set search_path = pg_catalog, pg_temp; set client_min_messages = warning');
+  // A user's or database's settings must not change what the files mean: without standard_conforming_strings the `\.` of a
+  // pattern would be stored as `.` for ever.
+  await client.query(
+    `set search_path = pg_catalog, pg_temp; set client_min_messages = warning; set standard_conforming_strings = on;
+     set default_transaction_read_only = off; set default_transaction_isolation = 'read committed'`,
+  );
   // A user's or database's default must not end the wait for the lock, or half a migration. Not every release has all.
   await client.query("select set_config(name, '0', false) from pg_settings where name = any ($1)", [timeouts]);
-  const { rows } = await client.query<{ version: number; release: string; encoding: string }>(
+  const { rows } = await client.query<ServerTraits>(
     `select current_setting('server_version_num')::int as version, current_setting('server_version') as release,
             current_setting('server_encoding') as encoding`,
   );
   const [server] = rows;
-  if (server !== undefined && server.version < oldestServer) {
-    throw unusable('PostgreSQL 16 or newer', `PostgreSQL ${server.release}`, 'Upgrade the server, or use another one');
+  if (server !== undefined) requireUsableServer(server);
+}
+
+/** @throws LedgerError TASKLEDGER_MIGRATION_FAILED when the ledger cannot live there */
+export function requireUsableServer({ version, release, encoding }: ServerTraits): void {
+  if (version < oldestServer) {
+    throw unusable('PostgreSQL 16 or newer', `PostgreSQL ${release}`, 'Upgrade the server, or use another one');
   }
-  if (server !== undefined && server.encoding !== 'UTF8') {
+  if (encoding !== 'UTF8') {
     const remedy = "Create the database with: create database … encoding 'UTF8' template template0";
-    throw unusable('a database with encoding UTF8', `encoding ${server.encoding}`, remedy);
+    throw unusable('a database with encoding UTF8', `encoding ${encoding}`, remedy);
   }
 }
 

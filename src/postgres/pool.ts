@@ -7,6 +7,8 @@ export interface PoolOptions {
   readonly max?: number | undefined;
   /** What `pg_stat_activity` shows; default `taskledger`. */
   readonly applicationName?: string | undefined;
+  /** How long a statement may wait for its answer before its connection is given up for dead; default for ever. */
+  readonly answerTimeoutMs?: number | undefined;
 }
 
 /** How long a connection may take to come about, waiting for a free one of the pool included. */
@@ -17,12 +19,15 @@ const connectTimeoutMs = 10_000;
  * alone: an application may share this copy of pg.
  * @throws LedgerError TASKLEDGER_INVALID_URL
  */
-export function createPool({ connectionString, max = 10, applicationName = 'taskledger' }: PoolOptions): pg.Pool {
+export function createPool(options: PoolOptions): pg.Pool {
+  const { connectionString, max = 10, applicationName = 'taskledger', answerTimeoutMs } = options;
   const pool = new pg.Pool({
     connectionString: requireConnectionString(connectionString),
     max,
     application_name: applicationName,
-    connectionTimeoutMillis: connectTimeoutMs,
+    connectionTimeoutMillis: Math.min(connectTimeoutMs, answerTimeoutMs ?? connectTimeoutMs),
+    // A link that swallows everything looks alive to the kernel for a quarter of an hour, and idle for hours.
+    ...(answerTimeoutMs === undefined ? {} : { query_timeout: answerTimeoutMs }),
     keepAlive: true,
   });
   // The pool drops an idle connection that dies and opens another when needed; unheard, this event would end the process.

@@ -10,12 +10,10 @@ interface StatusRow {
   readonly functions_revision: number | null;
 }
 
-const insufficientPrivilege = '42501';
-
 /**
  * Makes sure that the database has the schema this release works with. Changes nothing.
  * @returns the site this database is.
- * @throws LedgerError TASKLEDGER_NOT_MIGRATED, TASKLEDGER_SCHEMA_NEWER, TASKLEDGER_UNREACHABLE
+ * @throws LedgerError TASKLEDGER_NOT_MIGRATED, TASKLEDGER_SCHEMA_NEWER, TASKLEDGER_NOT_ALLOWED, TASKLEDGER_UNREACHABLE
  */
 export async function checkSchema(db: Queryable): Promise<{ site: string }> {
   const [status, files] = await Promise.all([readStatus(db), readMigrationFiles()]);
@@ -35,7 +33,6 @@ async function readStatus(db: Queryable): Promise<StatusRow> {
     const [row] = rows as StatusRow[];
     if (row !== undefined) return row;
   } catch (error) {
-    if ((error as { code?: string }).code === insufficientPrivilege) throw notAllowed(error);
     throw translateSqlError(error);
   }
   throw notMigrated('no answer from taskledger.schema_status()');
@@ -44,13 +41,4 @@ async function readStatus(db: Queryable): Promise<StatusRow> {
 function notMigrated(found: string): LedgerError {
   const expected = 'a database with the taskledger schema of this release';
   return new LedgerError('TASKLEDGER_NOT_MIGRATED', { expected, found, remedy: 'Run: taskledger migrate' });
-}
-
-function notAllowed(cause: unknown): LedgerError {
-  return new LedgerError('TASKLEDGER_UNREACHABLE', {
-    expected: 'a database user with one of the taskledger roles',
-    found: 'one without',
-    remedy: 'Grant it the role of its work, such as: grant taskledger_runner to USER',
-    cause,
-  });
 }

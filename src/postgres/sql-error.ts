@@ -1,18 +1,23 @@
 import { LedgerError, errorCodes, type LedgerErrorCode } from '../errors.ts';
 import { connectionError, type ErrorTraits } from './connection-error.ts';
+import { insufficientPrivilege, permissionError } from './permission-error.ts';
 
 const ours = new Map(
   Object.entries(errorCodes).flatMap(([code, entry]) =>
     'sqlState' in entry ? [[entry.sqlState as string, code as LedgerErrorCode] as const] : [],
   ),
 );
+const readOnlyTransaction = '25006';
+/** A statement, or the lock it waited for, took longer than the session allows; or somebody cancelled it. */
+const cancelled = new Set(['57014', '55P03']);
 const undefinedObject = new Set(['3F000', '42P01', '42883']);
 /** Invalid text for a type, a character the encoding has not, and everything about JSON. */
 const invalidValue = /^(22P02|22P05|22021|2203.)$/;
 
 /**
  * Says in the ledger's words what a statement failed with: errors raised by our SQL functions, connections refused or
- * lost, a missing schema, values Postgres cannot store. Anything else, a LedgerError included, comes back unchanged.
+ * lost, a missing schema, a missing right, a database that takes no writes, a statement that was cancelled, values Postgres
+ * cannot store. Anything else, a LedgerError included, comes back unchanged.
  * @param options - `writing`: the statement writes, so that a connection lost under way leaves its outcome unknown.
  */
 export function translateSqlError(error: unknown, options: { readonly writing?: boolean } = {}): unknown {
@@ -23,6 +28,9 @@ export function translateSqlError(error: unknown, options: { readonly writing?: 
   if (raised !== undefined) return new LedgerError(raised, { ...partsOf(message), cause: error });
   if (undefinedObject.has(code) && message.includes('taskledger')) return notMigrated(message, error);
   if (invalidValue.test(code)) return invalidInput(message);
+  if (code === insufficientPrivilege) return permissionError(message, error);
+  if (code === readOnlyTransaction) return readOnly(message, error);
+  if (cancelled.has(code)) return cancelledStatement(message, error);
   return connectionError(traits, error, options.writing ?? false) ?? error;
 }
 
@@ -57,6 +65,24 @@ function notMigrated(message: string, cause: Error): LedgerError {
     expected: 'a database with the taskledger schema of this release',
     found: message,
     remedy: 'Run: taskledger migrate',
+    cause,
+  });
+}
+
+function readOnly(message: string, cause: Error): LedgerError {
+  return new LedgerError('TASKLEDGER_READ_ONLY', {
+    expected: 'a database that takes writes',
+    found: `a standby, or a read-only transaction (${message})`,
+    remedy: 'Connect to the primary, or switch default_transaction_read_only off for this user',
+    cause,
+  });
+}
+
+function cancelledStatement(message: string, cause: Error): LedgerError {
+  return new LedgerError('TASKLEDGER_CANCELLED', {
+    expected: 'a statement that runs to its end',
+    found: message,
+    remedy: 'Send it again; if it keeps happening raise statement_timeout or lock_timeout, or look who holds the lock',
     cause,
   });
 }

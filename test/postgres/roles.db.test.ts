@@ -3,14 +3,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startEmbeddedPostgres } from '../../src/postgres/embedded/start-embedded-postgres.ts';
 import type { EmbeddedPostgres } from '../../src/postgres/embedded/embedded-server.ts';
 import { roleGrants } from '../../src/postgres/grants.ts';
-import { migrate } from '../../src/postgres/migrate.ts';
+import { migrate, migrateTo } from '../../src/postgres/migrate.ts';
+import { readMigrationFiles } from '../../src/postgres/migration-files.ts';
 import { urlOfDatabase, withConnection } from '../support/admin-connection.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { heldRights, listedRights } from '../support/held-rights.ts';
+import { testBinaries } from '../support/test-server.ts';
 
 /** Roles belong to a whole server, so what happens without them is tried on one of our own. */
 let server: EmbeddedPostgres;
 beforeAll(async () => {
-  server = await startEmbeddedPostgres();
+  server = await startEmbeddedPostgres({ binaries: testBinaries() });
 });
 afterAll(async () => {
   await server.stop('immediate');
@@ -98,33 +101,74 @@ test('a user without CREATE on the database is told to get it', async () => {
   });
 });
 
-test('PUBLIC may execute nothing, read nothing, write nothing', async () => {
-  await using database = await createTestDatabase();
-  const open = await ask(
-    database.url,
-    `select p.oid::regprocedure::text as thing from pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
-      where pronamespace = 'taskledger'::regnamespace and a.grantee = 0
-     union all
-     select c.oid::regclass::text from pg_class c, aclexplode(relacl) a
-      where relnamespace = 'taskledger'::regnamespace and a.grantee = 0
-     union all
-     select nspname from pg_namespace, aclexplode(nspacl) a where nspname = 'taskledger' and a.grantee = 0`,
+/** What somebody who means well, or not, may have changed; the schema belongs to `tinkered`. */
+const tinkering = [
+  'grant usage, create on schema taskledger to public',
+  'grant execute on all functions in schema taskledger to public',
+  'grant select, insert, delete on all tables in schema taskledger to taskledger_runner',
+  'grant insert (name), update (priority) on taskledger.open_tasks to taskledger_submitter',
+  'grant select (secret_digest) on taskledger.claims to public',
+  'grant usage, update on sequence taskledger.event_seq to taskledger_daemon',
+  'grant execute on function taskledger.renew to taskledger_auditor with grant option',
+  'grant select on taskledger.events to taskledger_auditor with grant option',
+  'grant trigger on taskledger.events to taskledger_operator',
+  'revoke execute on function taskledger.claim from taskledger_runner',
+  'revoke select on taskledger.tasks from taskledger_auditor',
+  'revoke select (runner) on taskledger.claims from taskledger_operator',
+  'revoke usage on schema taskledger from taskledger_submitter',
+];
+
+test('migrating again takes what somebody gave and gives back what somebody took; another user’s rights stay', async () => {
+  const { admin, own } = await ownedDatabase('tinkered', 'nosuperuser createrole');
+  await ask(
+    server.url,
+    roles.map((role) => `do 'begin create role ${role}; exception when others then end'`).join(';'),
   );
-  expect(open).toEqual([]);
+  await migrate({ connectionString: own });
+  expect(await withConnection(admin, heldRights)).toEqual(listedRights);
+  await ask(admin, 'create role reporting');
+  for (const statement of tinkering) await ask(own, statement);
+  expect(await withConnection(admin, heldRights)).not.toEqual(listedRights);
+  await migrate({ connectionString: own });
+  expect(await withConnection(admin, heldRights)).toEqual(listedRights);
+
+  await ask(own, 'grant select on taskledger.events to reporting');
+  await migrate({ connectionString: own });
+  const kept = await ask(admin, "select has_table_privilege('reporting', 'taskledger.events', 'select') as kept");
+  expect(kept).toEqual([{ kept: true }]);
 });
 
-test('each role executes what its work needs and writes no table', async () => {
-  await using database = await createTestDatabase();
-  expect(await executable(database.url)).toEqual(granted);
-  const writes = await ask(
-    database.url,
-    `select r, c.oid::regclass from unnest($1::text[]) r, pg_class c
-      where relnamespace = 'taskledger'::regnamespace and relkind in ('r', 'p', 'v')
-        and (has_table_privilege(r, c.oid, 'insert, update, delete, truncate, references, trigger')
-             or has_any_column_privilege(r, c.oid, 'insert, update'))`,
-    [roles],
+test('a function that a release brings is nobody’s to execute until grants.ts says whose', async () => {
+  const { admin, own } = await ownedDatabase('newer', 'nosuperuser nocreaterole');
+  await migrate({ connectionString: own });
+  const files = await readMigrationFiles();
+  const text = 'create function taskledger.brand_new() returns int language sql return 1';
+  const brandNew = { name: 'brand_new', text, digest: 'x' };
+  await migrateTo(
+    { ...files, revision: files.revision + 1, functions: [...files.functions, brandNew] },
+    { connectionString: own },
   );
-  expect(writes).toEqual([]);
+  const grantees = `select a.grantee <> p.proowner as foreign from pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
+                     where p.proname = 'brand_new'`;
+  expect(await ask(admin, grantees)).toEqual([{ foreign: false }]);
+});
+
+test('what the settings of the user who migrates say changes nothing of what is made', async () => {
+  const plain = await ownedDatabase('without_settings', 'nosuperuser nocreaterole');
+  const set = await ownedDatabase('with_settings', 'nosuperuser nocreaterole');
+  for (const setting of [
+    'standard_conforming_strings = off',
+    'search_path = public',
+    'default_transaction_read_only = on',
+  ]) {
+    await ask(server.url, `alter role with_settings set ${setting}`);
+  }
+  await ask(server.url, "alter role with_settings set default_transaction_isolation = 'serializable'");
+  await migrate({ connectionString: plain.own });
+  await migrate({ connectionString: set.own });
+  const made = `select oid::regprocedure::text as name, pg_get_functiondef(oid) as text from pg_proc
+                 where pronamespace = 'taskledger'::regnamespace order by 1`;
+  expect(await ask(set.admin, made)).toEqual(await ask(plain.admin, made));
 });
 
 test('an auditor reads the log but no lease secret, not even its digest', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LedgerError, errorCodes } from '../../src/errors.ts';
+import { requireUsableServer } from '../../src/postgres/migration-session.ts';
 import { translateSqlError } from '../../src/postgres/sql-error.ts';
 
 const failure = (message: string, traits: object = {}): Error => Object.assign(new Error(message), traits);
@@ -103,6 +104,36 @@ test.each(['22P02', '22P05', '22021', '22030', '22032'])('%s is invalid input, t
   const error = translateSqlError(sqlError(state, 'invalid input syntax for type uuid: "hunter2"')) as LedgerError;
   expect(error).toMatchObject({ code: 'TASKLEDGER_INVALID_INPUT', found: 'invalid input syntax for type uuid' });
   expect(error.cause).toBeUndefined();
+});
+
+describe('rights and limits of the session', () => {
+  test.each([
+    ['permission denied for function submit', 'grant taskledger_submitter to USER'],
+    ['permission denied for function resolve', 'grant taskledger_operator to USER'],
+    ['permission denied for view tasks', 'grant taskledger_auditor to USER'],
+    ['keine Berechtigung für Funktion »claim«', 'grant taskledger_runner to USER'],
+    ['permission denied for schema taskledger', 'grant taskledger_runner to USER'],
+  ])('%s names a role that may', (message, grant) => {
+    const remedy = expect.stringContaining(grant);
+    expect(translateSqlError(sqlError('42501', message))).toMatchObject({ code: 'TASKLEDGER_NOT_ALLOWED', remedy });
+  });
+
+  test.each([
+    ['25006', 'cannot execute INSERT in a read-only transaction', 'TASKLEDGER_READ_ONLY', /Connect to the primary/],
+    ['57014', 'canceling statement due to statement timeout', 'TASKLEDGER_CANCELLED', /raise statement_timeout/],
+    ['55P03', 'canceling statement due to lock timeout', 'TASKLEDGER_CANCELLED', /lock_timeout/],
+  ])('%s, %s, is %s', (state, message, code, remedy) => {
+    const error = translateSqlError(sqlError(state, message), { writing: true });
+    expect(error).toMatchObject({ code, remedy: expect.stringMatching(remedy), kind: 'unreachable' });
+  });
+});
+
+test('a server older than 16, or of another encoding, is refused before anything is written', () => {
+  const good = { version: 160_000, release: '16.0', encoding: 'UTF8' };
+  expect(() => requireUsableServer(good)).not.toThrow();
+  const old = { ...good, version: 159_999, release: '15.9' };
+  expect(() => requireUsableServer(old)).toThrow(/PostgreSQL 16 or newer; found PostgreSQL 15\.9/);
+  expect(() => requireUsableServer({ ...good, encoding: 'LATIN1' })).toThrow(/encoding UTF8; found encoding LATIN1/);
 });
 
 test.each([

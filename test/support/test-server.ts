@@ -1,10 +1,12 @@
 import { request } from 'node:http';
+import { fileURLToPath } from 'node:url';
 import { PostgreSqlContainer } from '@testcontainers/postgresql';
 import { LedgerError } from '../../src/errors.ts';
 import { startEmbeddedPostgres } from '../../src/postgres/embedded/start-embedded-postgres.ts';
 
 const dockerAnswerMs = 1_000;
 const containerImage = 'postgres:18.4';
+const olderServers = new URL('../postgres-versions/node_modules/', import.meta.url);
 
 /** Tests of durability start a server of their own; to all others a crash of the machine is of no concern. */
 const testSettings = {
@@ -38,7 +40,7 @@ export async function startTestServer(env: NodeJS.ProcessEnv = process.env): Pro
   const kind = await chooseTestServer(env);
   if (kind === 'url') return { kind, adminUrl: url ?? '', stop: () => Promise.resolve() };
   if (kind === 'embedded') {
-    const server = await startEmbeddedPostgres({ settings: testSettings });
+    const server = await startEmbeddedPostgres({ settings: testSettings, binaries: testBinaries(env) });
     return { kind, adminUrl: server.url, stop: () => server.stop('immediate') };
   }
   const command = ['postgres', ...Object.entries(testSettings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
@@ -50,6 +52,15 @@ export async function startTestServer(env: NodeJS.ProcessEnv = process.env): Pro
       await container.stop();
     },
   };
+}
+
+/**
+ * The server programs of the version that `npm run test:postgres` asks for; undefined means the newest, which is installed
+ * with the package.
+ */
+export function testBinaries(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const version = env['TEST_POSTGRES_VERSION'] ?? '';
+  return ['', '18'].includes(version) ? undefined : fileURLToPath(new URL(`postgres-${version}`, olderServers));
 }
 
 /** Which server it is going to be. Answers within about a second. */

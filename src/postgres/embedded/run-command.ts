@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
+import { readConfig } from '../../config.ts';
 import { LedgerError } from '../../errors.ts';
 import { asAccount } from './server-account.ts';
 import type { ServerAccount } from './server-account.ts';
 
 /** Nothing of the caller's environment but PATH: PGDATA, PGPORT, LD_PRELOAD and the like must not reach the server. */
 export const serverEnvironment = {
-  PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+  PATH: readConfig('PATH'),
   LC_ALL: 'C',
   TZ: 'UTC',
 };
