@@ -9,6 +9,8 @@ const benchmarks = {
   submit: 'how fast tasks are submitted, in batches and singly inside an app transaction',
   latency: 'from the call of submit to the start of the handler, on an idle system',
   functions: 'what each SQL function costs with a million open tasks and no statistics',
+  recovery: 'how long a killed runner, a killed Postgres and an abort are felt',
+  rebuild: 'how long making the open tasks anew from a log of a million events takes, and the comparison',
 };
 
 const usage = `npm run bench -- NAME [options]
@@ -64,6 +66,16 @@ if (!withPeersNode()) {
   if (options.name === 'functions') {
     const { measureFunctions } = await import('./functions.js');
     await measureFunctions(options);
+    process.exit(0);
+  }
+  if (options.name === 'recovery') {
+    const { measureRecovery } = await import('./recovery.js');
+    await measureRecovery(options);
+    process.exit(0);
+  }
+  if (options.name === 'rebuild') {
+    const { measureRebuild } = await import('./rebuild.js');
+    await measureRebuild(options);
     process.exit(0);
   }
   const { runBenchmark } = await import('./benchmark.js');

@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import type { TaskStateName } from '../events/task-state.ts';
-import { requestEach, requesting, type RequestOptions } from './request-each.ts';
+import { requestChosen, requestingMatching, type MatchingOptions } from './request-matching.ts';
 
 export function addAbort(program: Command): void {
-  requesting(program.command('abort'))
+  requestingMatching(program.command('abort'))
     .description('ask for tasks to be aborted: at once if pending; a running one is told to stop')
-    .action((ids: string[], options: RequestOptions) =>
-      requestEach(ids, options, {
+    .action((ids: string[], options: MatchingOptions) =>
+      requestChosen(ids, options, {
+        verb: 'abort',
+        from: ['pending', 'leased'],
         ask: (ledger, id) => ledger.abort(id, { reason: options.reason }),
         granted: (state) => state === 'aborted' || state === 'leased',
         says,

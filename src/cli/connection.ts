@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { readConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
 import { openLedger, type Ledger } from '../open-ledger.ts';
 import { findDevUrl } from './dev-place.ts';
@@ -25,8 +26,8 @@ export function connecting(command: Command): Command {
  */
 export async function connectionUrl(url: string | undefined, terminal: Terminal): Promise<string> {
   if (url !== undefined) return await givenUrl(url, terminal);
-  const fromEnvironment = process.env['TASKLEDGER_DATABASE_URL'];
-  if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment;
+  const fromEnvironment = readConfig('TASKLEDGER_DATABASE_URL');
+  if (fromEnvironment !== undefined) return fromEnvironment;
   const found = await findDevUrl(process.cwd());
   if (found.url !== undefined) return found.url;
   throw new LedgerError('TASKLEDGER_INVALID_URL', {

@@ -1,17 +1,19 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
+import { openDaemon } from '../daemon/open-daemon.ts';
 import { openLedger, type Ledger } from '../open-ledger.ts';
 import type { Handler } from '../ledger/define-task.ts';
-import { Sweeper } from '../ledger/sweeper.ts';
 import type { EmbeddedPostgres } from '../postgres/embedded/embedded-server.ts';
 import { startEmbeddedPostgres } from '../postgres/embedded/start-embedded-postgres.ts';
 import { migrate } from '../postgres/migrate.ts';
-import { createPool } from '../postgres/pool.ts';
+import type { Runner } from '../runner/runner.ts';
 import { createSignals, type Signals } from '../signals.ts';
 import { announce, chooseDevPlace, DEFAULT_DEV_DIR, withdraw } from './dev-place.ts';
+import { keepServer } from './keep-server.ts';
 import { loadHandlers } from './load-handlers.ts';
 import { logSignals, openLogger } from './log-signals.ts';
 import { integer } from './parse-options.ts';
+import { ownSiteKey } from './site/own-site-key.ts';
 import { stopSignals, type StopWish } from './stop-signals.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
@@ -27,7 +29,9 @@ const site = 'local';
 export function addDev(program: Command): void {
   program
     .command('dev')
-    .description('a ledger of your own: PostgreSQL, migrated, with a runner if handlers are given; until told to stop')
+    .description(
+      'a ledger of your own: PostgreSQL, migrated, its daemon, and a runner if handlers are given; until told to stop',
+    )
     .option('--handlers <module...>', 'JavaScript modules whose exported handlers are run (not watched for changes)')
     .option('--data <dir>', `where its data are kept (default: ${DEFAULT_DEV_DIR}/ in the current directory)`)
     .option(
@@ -53,11 +57,13 @@ async function dev(options: DevOptions): Promise<void> {
   const signals = createSignals();
   logSignals(signals, openLogger());
   const server = await startEmbeddedPostgres({ dataDir, port: options.port, signals });
+  const kept = keepServer(server, { clock: systemClock, signals });
   try {
     await migrate({ connectionString: server.url, site, signals });
     await serve(server, handlers, { wish, signals, terminal });
   } finally {
     await withdraw(dataDir);
+    await kept.release();
     await server.stop();
   }
 }
@@ -76,48 +82,30 @@ interface Surroundings {
   readonly terminal: Terminal;
 }
 
-/** Runs what a site needs until told to stop. */
+/** Runs what a site needs until told to stop: its daemon, and a runner if there are handlers. */
 async function serve(
   server: EmbeddedPostgres,
   handlers: readonly Handler[] | undefined,
   around: Surroundings,
 ): Promise<void> {
   const { wish, signals, terminal } = around;
-  const ledger = await openLedger({ connectionString: server.url, signals, maxConnections: 1 });
-  try {
-    const service = handlers === undefined ? sweeping(server.url, signals) : running(ledger, handlers, wish);
-    await service.start();
-    await announce(server.dataDir, server.url);
-    tellReady(server, ledger, terminal);
-    await wish.first;
-    await service.stop();
-  } finally {
-    await ledger.close();
-  }
+  const key = await ownSiteKey(server);
+  const given = { connectionString: server.url, key, clock: systemClock, signals, random: Math.random };
+  await using daemon = await openDaemon({ ...given, stopped: new AbortController().signal });
+  await using ledger = await openLedger({ connectionString: server.url, signals, maxConnections: 1 });
+  daemon?.daemon.start();
+  const runner = handlers === undefined ? undefined : runnerFor(ledger, handlers, wish);
+  await runner?.start();
+  await announce(server.dataDir, server.url);
+  tellReady(server, ledger, terminal);
+  await wish.first;
+  await runner?.stop();
 }
 
-interface Service {
-  start(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-function running(ledger: Ledger, handlers: readonly Handler[], wish: StopWish): Service {
+function runnerFor(ledger: Ledger, handlers: readonly Handler[], wish: StopWish): Runner {
   const runner = ledger.runner({ handlers });
   wish.second.addEventListener('abort', () => runner.hurry(), { once: true });
   return runner;
-}
-
-/** Without a runner, somebody has to notice leases, windows and deadlines that have run out. */
-function sweeping(connectionString: string, signals: Signals): Service {
-  const pool = createPool({ connectionString, max: 1, applicationName: 'taskledger dev' });
-  const sweeper = new Sweeper({ db: pool, clock: systemClock, signals });
-  return {
-    start: async () => sweeper.start(),
-    stop: async () => {
-      await sweeper.stop();
-      await pool.end();
-    },
-  };
 }
 
 function tellReady(server: EmbeddedPostgres, ledger: Ledger, terminal: Terminal): void {

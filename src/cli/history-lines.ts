@@ -1,19 +1,34 @@
 import type { TaskEvent } from '../events/event.ts';
 import { formatPosition } from '../events/position.ts';
+import { durationText } from './duration-text.ts';
 import { tellEvent } from './tell-event.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A task's life, one line for each event: when, where in the log, and what happened. Times are UTC. */
+/** A task's life, one line for each event: when, where in the log, how long after the one before, and what happened. Times are UTC. */
 export function historyLines(events: readonly TaskEvent[], { colors }: Terminal): string[] {
   const places = events.map((event) => formatPosition(event));
-  const width = Math.max(0, ...places.map((place) => place.length));
+  const gaps = events.map((event, index) => gap(events[index - 1], event));
+  const width = widest(places);
+  const gapWidth = widest(gaps);
   return events.map((event, index) => {
     const time = event.occurred_at.replace('T', ' ').replace('Z', '');
-    return `${colors.dim(time)}  ${colors.dim((places[index] ?? '').padEnd(width))}  ${colored(event, colors)}`;
+    const where = `${(places[index] ?? '').padEnd(width)}  ${(gaps[index] ?? '').padStart(gapWidth)}`;
+    return `${colors.dim(time)}  ${colors.dim(where)}  ${coloredSentence(event, colors)}`;
   });
 }
 
-function colored(event: TaskEvent, colors: Terminal['colors']): string {
+/** `+1.2 s`: how long after the event before. Empty for the first, and for what happened in the same moment. */
+function gap(before: TaskEvent | undefined, event: TaskEvent): string {
+  const ms = before === undefined ? 0 : Date.parse(event.occurred_at) - Date.parse(before.occurred_at);
+  return ms <= 0 ? '' : `+${durationText(ms)}`;
+}
+
+function widest(texts: readonly string[]): number {
+  return texts.reduce((width, text) => Math.max(width, text.length), 0);
+}
+
+/** What the event says, in the colour of what it means for the task. */
+export function coloredSentence(event: TaskEvent, colors: Terminal['colors']): string {
   const sentence = tellEvent(event);
   // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- most events need no colour
   switch (event.type) {

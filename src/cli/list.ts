@@ -1,48 +1,23 @@
 import type { Command } from 'commander';
-import { systemClock } from '../clock.ts';
-import type { TaskStateName } from '../events/task-state.ts';
 import type { TaskSummary } from '../ledger/list-tasks.ts';
 import type { Ledger } from '../open-ledger.ts';
 import { summaryJson } from './as-json.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
-import { integer, momentOption, oneOf } from './parse-options.ts';
-import { printable } from './printable.ts';
+import { printable, printableStart } from './printable.ts';
+import { percentText, progressBar } from './progress-bar.ts';
 import { renderTable } from './render-table.ts';
 import { stateText } from './state-color.ts';
+import { filtering, matchingTasks, type TaskFilter } from './task-filter.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
-const states = [
-  'pending',
-  'leased',
-  'completed',
-  'failed',
-  'aborted',
-  'missed',
-  'in_doubt',
-] as const satisfies readonly TaskStateName[];
-const pageSize = 500;
-const limitMax = 1_000_000;
+const defaultLimit = 100;
+const messageMax = 24;
 
-interface ListOptions extends ConnectionOptions {
-  readonly state?: TaskStateName;
-  readonly name?: string;
-  readonly queue?: string;
-  readonly since?: Date;
-  readonly limit: number;
-}
+interface ListOptions extends ConnectionOptions, TaskFilter {}
 
 export function addList(program: Command): void {
-  connecting(program.command('list'))
-    .description('tasks, newest first')
-    .option('--state <state>', states.join(', '), oneOf('--state', states))
-    .option('--name <name>', 'only tasks of this name')
-    .option('--queue <queue>', 'only tasks of this queue')
-    .option(
-      '--since <time>',
-      'submitted at or after: a time, or 2h for two hours ago',
-      momentOption('--since', systemClock, true),
-    )
-    .option('--limit <n>', 'at most that many', integer('--limit', 1, limitMax), 100)
+  filtering(connecting(program.command('list')))
+    .description(`tasks, newest first; ${defaultLimit} at most unless --limit says otherwise`)
     .action(async (options: ListOptions) => {
       const terminal = openTerminal(options.json ?? false);
       await withLedger(options, terminal, (ledger) => print(ledger, options, terminal));
@@ -51,26 +26,14 @@ export function addList(program: Command): void {
 
 async function print(ledger: Ledger, options: ListOptions, terminal: Terminal): Promise<void> {
   const rows: string[][] = [];
-  for await (const task of pages(ledger, options)) {
+  for await (const task of matchingTasks(ledger, { limit: defaultLimit, ...options })) {
     if (terminal.json) terminal.object(summaryJson(task));
     else rows.push(row(task, terminal));
   }
   if (terminal.json) return;
-  const head = ['id', 'name', 'state', 'attempt', 'submitted', 'finished', 'queue', 'key'];
+  const head = ['id', 'name', 'state', 'attempt', 'progress', 'submitted', 'finished', 'queue', 'key'];
   if (rows.length > 0) terminal.line(renderTable({ head, rows, align: ['left', 'left', 'left', 'right'] }, terminal));
   else terminal.note('No such tasks.');
-}
-
-async function* pages(ledger: Ledger, { state, name, queue, since, limit }: ListOptions): AsyncGenerator<TaskSummary> {
-  let after: string | undefined;
-  for (let left = limit; left > 0;) {
-    const wanted = Math.min(left, pageSize);
-    const page = await ledger.list({ state, name, queue, since, after, limit: wanted });
-    yield* page;
-    left -= page.length;
-    after = page.at(-1)?.cursor;
-    if (page.length < wanted) return;
-  }
 }
 
 function row(task: TaskSummary, terminal: Terminal): string[] {
@@ -79,9 +42,17 @@ function row(task: TaskSummary, terminal: Terminal): string[] {
     printable(task.name),
     stateText(task.state, terminal),
     String(task.attempt),
+    progress(task, terminal),
     task.submittedAt.toISOString(),
     task.finishedAt?.toISOString() ?? '–',
     printable(task.queue),
     task.key === null ? '–' : printable(task.key),
   ];
+}
+
+/** A bar on a terminal, a number elsewhere; a report without a fraction has its message. */
+function progress({ progress: latest }: TaskSummary, { styled }: Terminal): string {
+  if (latest === null) return '–';
+  if (latest.fraction === null) return printableStart(latest.message ?? '–', messageMax);
+  return styled ? progressBar(latest.fraction, 10) : percentText(latest.fraction);
 }

@@ -1,4 +1,5 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
+import { readConfig } from '../config.ts';
 import type { Signal, SignalName, Signals } from '../signals.ts';
 import { printable } from './printable.ts';
 import { withoutSecrets } from './without-secrets.ts';
@@ -18,15 +19,31 @@ const levels: Readonly<Record<SignalName, Level>> = {
   'runner.draining': 'info',
   'runner.stopped': 'info',
   'runner.woken': 'debug',
+  'exchange.begun': 'debug',
   'claim.granted': 'debug',
   'settle.recorded': 'debug',
   'claim.renewed': 'debug',
   'claim.lost': 'warn',
   'attempt.started': 'debug',
   'attempt.ended': 'debug',
+  'claim.recalled': 'info',
   'attempt.refused': 'warn',
+  'verify.started': 'debug',
+  'verify.ended': 'info',
+  'progress.begun': 'debug',
+  'progress.answered': 'debug',
+  'sweep.begun': 'debug',
   'sweep.done': 'debug',
+  'seal.leading': 'info',
+  'seal.step': 'debug',
+  'seal.done': 'debug',
+  'projection.advanced': 'debug',
+  'projection.failed': 'error',
+  'projection.switched': 'info',
   'service.failed': 'warn',
+  'service.recovered': 'info',
+  'daemon.started': 'info',
+  'daemon.stopped': 'info',
 };
 
 /** The level of one signal: a sweep that found something, or an attempt that failed, is worth more than one that did not. */
@@ -37,10 +54,12 @@ function levelOf(signal: Signal): Level {
   return levels[signal.name];
 }
 
-/** A logger to stderr: JSON lines, or short text on a terminal. `LOG_LEVEL` (debug, info, warn, error) chooses how much. */
-export function openLogger(env: NodeJS.ProcessEnv = process.env): Logger {
-  const wanted = env['LOG_LEVEL'] ?? '';
-  const level = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].includes(wanted) ? wanted : 'info';
+/**
+ * A logger to stderr: JSON lines, or short text on a terminal. `LOG_LEVEL` chooses how much.
+ * @throws LedgerError TASKLEDGER_INVALID_OPTION when it is none
+ */
+export function openLogger(): Logger {
+  const level = readConfig('LOG_LEVEL');
   return loggerTo(process.stderr.isTTY ? textLines : pino.destination({ fd: 2, sync: true }), level);
 }
 

@@ -27,7 +27,8 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 try {
-  await createProgram().parseAsync();
+  const named = process.argv.slice(2).find((argument) => !argument.startsWith('-'));
+  await (await createProgram(named)).parseAsync();
 } catch (error) {
   // Help and version are printed by then, and are what was asked for.
   if (!(error instanceof CommanderError && error.exitCode === 0)) report(error);

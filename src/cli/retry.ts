@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
-import { requestEach, requesting, type RequestOptions } from './request-each.ts';
+import { requestChosen, requestingMatching, type MatchingOptions } from './request-matching.ts';
 
 export function addRetry(program: Command): void {
-  requesting(program.command('retry'))
+  requestingMatching(program.command('retry'))
     .description('run failed, aborted or missed tasks again, with all their attempts and without their windows')
-    .action((ids: string[], options: RequestOptions) =>
-      requestEach(ids, options, {
+    .action((ids: string[], options: MatchingOptions) =>
+      requestChosen(ids, options, {
+        verb: 'retry',
+        from: ['failed', 'aborted', 'missed'],
         ask: (ledger, id) => ledger.retry(id, { reason: options.reason }),
         granted: (state) => state === 'pending',
         says: (state) => (state === 'pending' ? 'ready to run again' : `refused: it is ${state}`),

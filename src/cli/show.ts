@@ -3,9 +3,10 @@ import { formatPosition } from '../events/position.ts';
 import type { TaskState } from '../events/task-state.ts';
 import { taskJson } from './as-json.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
+import { durationText } from './duration-text.ts';
 import { jsonLine, printable, printableStart } from './printable.ts';
+import { percentText, progressBar } from './progress-bar.ts';
 import { stateText } from './state-color.ts';
-import { durationText } from './tell-event.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 /** Longest payload shown, in characters; `--json` shows all of it. */
@@ -31,10 +32,10 @@ function taskLines(task: TaskState, terminal: Terminal): string[] {
     ['task', `${task.id}  ${task.name}`],
     ['state', `${stateText(task.state, terminal)}${attempts(task)}`],
     ['submitted', `${task.submitted_at}  ${formatPosition(task.submitted)}`],
-    ['started', task.started_at],
-    ['finished', task.finished_at],
+    ['started', after(task.started_at, task.submitted_at, 'after it was submitted')],
+    ['finished', after(task.finished_at, task.started_at, 'after that')],
     ['lease', lease(task)],
-    ['progress', progress(task)],
+    ['progress', progress(task, terminal)],
     ['queue', task.queue === 'default' ? null : task.queue],
     ['group', task.group],
     ['priority', task.priority === 0 ? null : String(task.priority)],
@@ -64,10 +65,17 @@ function lease({ lease: held }: TaskState): string | null {
   return held === null ? null : `runner ${held.runner} on ${held.host} since ${held.leased_at}`;
 }
 
-function progress({ progress: latest }: TaskState): string | null {
+/** The moment, and how long it came after another one. */
+function after(moment: string | null, earlier: string | null, words: string): string | null {
+  const ms = moment === null || earlier === null ? 0 : Date.parse(moment) - Date.parse(earlier);
+  return ms <= 0 ? moment : `${moment}  ${durationText(ms)} ${words}`;
+}
+
+function progress({ progress: latest }: TaskState, { styled }: Terminal): string | null {
   if (latest === null) return null;
-  const fraction = latest.fraction === null ? '' : `${Math.floor(latest.fraction * 100)} % `;
-  return `${fraction}${latest.message ?? ''}`.trim();
+  const { fraction, message } = latest;
+  const done = fraction === null ? '' : styled ? progressBar(fraction) : percentText(fraction);
+  return `${done} ${message ?? ''}`.trim();
 }
 
 function payload(value: unknown): string | null {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { readConfig } from '../config.ts';
 
 /** A terminal signals the whole process group, and npm and npx pass it on too: within this time that is one wish. */
 const echoMs = 250;
@@ -39,7 +40,7 @@ export function stopSignals(clock: Clock): StopWish {
 
 /** npm and npx hand SIGTERM to the shell between us, which dies of it without a word: then our parent is another one. */
 function onParentGone(tell: () => void): NodeJS.Timeout | undefined {
-  if (process.env['npm_command'] === undefined) return undefined;
+  if (readConfig('npm_command') === undefined) return undefined;
   const parent = process.ppid;
   const watch = setInterval(() => {
     if (process.ppid === parent) return;

@@ -1,5 +1,6 @@
 import type { EventOf, LedgerEvent, TaskEvent } from '../events/event.ts';
 import { formatPosition, positionOfRef } from '../events/position.ts';
+import { durationText } from './duration-text.ts';
 import { jsonLine, printable, printableStart } from './printable.ts';
 
 /** Longest payload, message or reason shown in a sentence, in characters. */
@@ -17,7 +18,7 @@ export function tellEvent(event: TaskEvent): string {
     case 'task.completed':
       return `Attempt ${event.data.attempt} completed${took(event.data)}${withOutput(event.data.output)}.`;
     case 'task.attempt_failed':
-      return `Attempt ${event.data.attempt} failed${took(event.data)}: ${problem(event.data.error)}. The next one may start at ${clockTime(event.data.retry_at)}.`;
+      return `Attempt ${event.data.attempt} failed${took(event.data)}: ${problem(event.data.error)}${ending(event.data)}. The next one may start ${later(event, event.data.retry_at)}.`;
     case 'task.failed':
       return failed(event);
     case 'task.lease_expired':
@@ -25,11 +26,11 @@ export function tellEvent(event: TaskEvent): string {
     case 'task.lease_released':
       return `Attempt ${event.data.attempt} was given back unfinished (${shown(event.data.reason)}); it does not count.`;
     case 'task.aborted':
-      return `Aborted${because(event.data.reason)}${killed(event.data.killed)}${answering(event)}.`;
+      return `${event.data.attempt === undefined ? 'Aborted' : `Attempt ${event.data.attempt} stopped, the task is aborted`}${because(event.data.reason)}${killed(event.data.killed)}${answering(event)}.`;
     case 'task.missed':
-      return `Missed: nobody had started it by ${clockTime(event.data.start_before)}.`;
+      return `Missed: nobody had started it by ${dayTime(event.data.start_before)}.`;
     case 'task.in_doubt':
-      return `In doubt: ${shown(event.data.why)}.`;
+      return `In doubt: ${shown(event.data.why.replace(/\.$/, ''))}. It does not start again until that is verified or resolved.`;
     case 'task.resolved':
       return resolved(event);
     case 'task.result_refused':
@@ -46,19 +47,23 @@ export function tellEvent(event: TaskEvent): string {
   }
 }
 
+/** `in 2 s, at 19:32:03.123`, or with its day when that is another one. */
+function later({ occurred_at }: LedgerEvent, moment: string): string {
+  const at = new Date(moment).toISOString();
+  const waitMs = Date.parse(at) - Date.parse(occurred_at);
+  if (waitMs <= 0) return 'at once';
+  return `in ${durationText(waitMs)}, at ${at.slice(0, 10) === occurred_at.slice(0, 10) ? clockTime(at) : dayTime(at)}`;
+}
+
+/** How the process of an attempt ended, if it had one of its own. */
+function ending(data: { readonly exit_code?: number | undefined; readonly exit_signal?: string | undefined }): string {
+  if (data.exit_signal !== undefined) return ` (its process was ended by ${shown(data.exit_signal)})`;
+  return data.exit_code === undefined ? '' : ` (its process exited with ${data.exit_code})`;
+}
+
 /** `19:32:01.123` of the same clock the history shows. */
 function clockTime(moment: string): string {
   return new Date(moment).toISOString().slice(11, 23);
-}
-
-/** `340 ms`, `1.2 s`, `3 min 20 s`, `2 h 5 min`. */
-export function durationText(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  const seconds = ms / 1000;
-  if (seconds < 59.95) return `${seconds.toFixed(1).replace(/\.0$/, '')} s`;
-  const minutes = Math.floor(Math.round(seconds) / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds) % 60} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 type Requests =
@@ -120,12 +125,14 @@ function progressed({ data }: EventOf<'task.progressed'>): string {
 function failed({ data }: EventOf<'task.failed'>): string {
   const last =
     data.lease === undefined ? 'Failed' : `Failed in attempt ${data.attempt ?? data.attempts} of ${data.attempts}`;
-  return `${last}${took(data)}: ${problem(data.error)}. There will be no other attempt.`;
+  return `${last}${took(data)}: ${problem(data.error)}${ending(data)}. There will be no other attempt.`;
 }
 
-function leaseExpired({ data }: EventOf<'task.lease_expired'>): string {
+function leaseExpired(event: EventOf<'task.lease_expired'>): string {
+  const { data } = event;
+  const silentMs = Date.parse(event.occurred_at) - Date.parse(data.last_heartbeat);
   const runner = data.runner === undefined ? 'its runner' : `runner ${shown(data.runner)}`;
-  const silent = `Attempt ${data.attempt} lost its lease: ${runner} was last heard of at ${clockTime(data.last_heartbeat)}.`;
+  const silent = `Attempt ${data.attempt} lost its lease: ${runner} was last heard of at ${clockTime(data.last_heartbeat)}, ${durationText(silentMs)} before.`;
   switch (data.next) {
     case 'pending':
       return `${silent} Ready for another attempt.`;
@@ -137,9 +144,10 @@ function leaseExpired({ data }: EventOf<'task.lease_expired'>): string {
 }
 
 function resolved(event: EventOf<'task.resolved'>): string {
-  const { outcome, output, reason } = event.data;
+  const { outcome, output, reason, by, runner } = event.data;
   const verdict = outcome === 'rerun' ? 'to be run again' : outcome;
-  return `${who(event)} resolved the doubt: ${verdict}${withOutput(output)}${because(reason)}.`;
+  const whose = runner === undefined ? '' : ` of runner ${shown(runner)}`;
+  return `${by === 'verify' ? `The verify handler${whose}` : who(event)} resolved the doubt: ${verdict}${withOutput(output)}${because(reason)}.`;
 }
 
 function who({ actor, site, context }: LedgerEvent): string {

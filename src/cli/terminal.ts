@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { readConfig } from '../config.ts';
 import { jsonLine } from './printable.ts';
 
 type Colors = ReturnType<typeof pc.createColors>;
@@ -21,8 +22,8 @@ export interface Terminal {
 }
 
 export function openTerminal(json: boolean): Terminal {
-  const { stdout, stderr, env } = process;
-  const wantsColor = (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+  const { stdout, stderr } = process;
+  const wantsColor = readConfig('NO_COLOR') === undefined && readConfig('TERM') !== 'dumb';
   // Not a terminal: isTTY is missing then, and a missing answer would let the CI variable of picocolors decide.
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-boolean-literal-compare -- undefined when stdout is a pipe
   const styled = stdout.isTTY === true && wantsColor && !json;

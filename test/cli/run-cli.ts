@@ -24,7 +24,9 @@ export interface CliResult {
 }
 
 export function spawnCli(args: readonly string[], { url, cwd, env }: CliOptions = {}): ChildProcess {
-  const { TASKLEDGER_DATABASE_URL: _url, NO_COLOR: _noColor, LOG_LEVEL: _logLevel, ...inherited } = process.env;
+  const { TASKLEDGER_DATABASE_URL: _url, NO_COLOR: _noColor, LOG_LEVEL: _logLevel, ...others } = process.env;
+  // A setting of the tests, not of the program, which would say so.
+  const { TASKLEDGER_TEST_SERVER: _server, ...inherited } = others;
   return spawn(process.execPath, [program, ...args], {
     cwd: cwd ?? repositoryRoot,
     env: { ...inherited, ...(url === undefined ? {} : { TASKLEDGER_DATABASE_URL: url }), ...env },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { historyLines } from '../../src/cli/history-lines.ts';
-import { durationText, tellEvent } from '../../src/cli/tell-event.ts';
+import { durationText } from '../../src/cli/duration-text.ts';
+import { tellEvent } from '../../src/cli/tell-event.ts';
 import { openTerminal } from '../../src/cli/terminal.ts';
 import { isTaskEvent, type TaskEvent } from '../../src/events/event.ts';
 import { parseEvent } from '../../src/events/parse-event.ts';

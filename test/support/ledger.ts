@@ -1,12 +1,14 @@
 import pg from 'pg';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
-import { fold } from '../../src/events/evolve.ts';
 import type { TaskEvent } from '../../src/events/event.ts';
-import type { TaskState } from '../../src/events/task-state.ts';
 import { openLedger, type Ledger } from '../../src/open-ledger.ts';
 import type { Handler } from '../../src/ledger/define-task.ts';
+import { withSnapshot } from '../../src/postgres/snapshot.ts';
+import { compareOpenTasks } from '../../src/projections/open-tasks/compare-open-tasks.ts';
+import type { Difference } from '../../src/projections/open-tasks/difference.ts';
 import type { Runner, RunnerOptions } from '../../src/runner/runner.ts';
 import { createTestDatabase } from './database.ts';
+import { differencesOfRebuild } from './rebuild-on-a-copy.ts';
 
 export interface TestLedger {
   readonly ledger: Ledger;
@@ -72,77 +74,24 @@ async function openTestLedger(): Promise<TestLedger & { close: () => Promise<voi
   };
 }
 
-interface HotRow {
-  readonly task_id: string;
-  readonly state: string;
-  readonly version: number;
-  readonly attempt: number;
-  readonly attempts: number;
-  readonly lease: string;
-  readonly priority: number;
-  readonly run_at: Date;
-  readonly start_before: Date | null;
-  readonly deadline: Date | null;
-  readonly checkpoint: string;
-}
-
-const hotRows = `select task_id, state, version, attempt, attempts, priority, run_at, start_before, deadline,
-    case state when 'leased' then lease_epoch || '/' || lease_version else '-' end as lease,
-    coalesce(checkpoint::jsonb::text, '-') as checkpoint
-  from taskledger.open_tasks`;
-
-/** Every claim counts the leases that are held under it, and every lease has its claim. */
-const miscountedClaims = `select coalesce(c.claim_id, t.claim_id)::text as id, c.open, count(t.task_id)::int as held
-  from taskledger.claims c full join taskledger.open_tasks t on t.claim_id = c.claim_id
- where c.claim_id is not null or t.claim_id is not null
- group by 1, c.open having c.open is distinct from count(t.task_id)::int`;
-
 /**
- * I3 and I4: the events of every task follow one another, every row of the hot table equals the fold of its task's events,
- * and every unfinished task has one.
- * @param only look at these tasks; default all
+ * I3 and I4: the events of every task follow one another, the hot tables equal the fold of the events, and a rebuild of them
+ * from the log makes the same rows again (tried in a transaction that is rolled back).
+ * @param only look at these tasks, and rebuild nothing; default all
  */
-export async function differencesFromLog({ pool, ledger }: TestLedger, only?: readonly string[]): Promise<string[]> {
-  const { rows: open } = await pool.query<HotRow>(hotRows);
-  const { rows: ids } = await pool.query<{ task_id: string }>(
-    'select distinct task_id from taskledger.events where task_id is not null and ($1::uuid[] is null or task_id = any ($1))',
-    [only ?? null],
-  );
-  const { rows: miscounted } = await pool.query<{ id: string; open: number | null; held: number }>(miscountedClaims);
-  const differences = miscounted.map(({ id, open, held }) => `claim ${id}: ${open} open, ${held} held`);
-  const hot = new Map(open.map((row) => [row.task_id, row]));
-  for (const { task_id } of ids) {
-    const told = toldBy(fold(await ledger.history(task_id)));
-    const kept = keptIn(hot.get(task_id));
-    if (told !== kept) differences.push(`${task_id}: log ${told}, hot table ${kept}`);
-  }
-  return differences;
-}
-
-function toldBy(state: TaskState | undefined): string {
-  if (state === undefined || !['pending', 'leased', 'in_doubt'].includes(state.state)) return 'finished';
-  const { lease, checkpoint, start_before, deadline } = state;
-  return [
-    `${state.state} v${state.version} p${state.priority} a${state.attempt}/${state.attempts}`,
-    lease === null ? '-' : `${lease.epoch}/${lease.version}`,
-    state.state === 'in_doubt' ? '' : state.run_at,
-    start_before ?? '-',
-    deadline ?? '-',
-    checkpoint === undefined ? '-' : JSON.stringify(checkpoint),
-  ].join(' ');
-}
-
-function keptIn(row: HotRow | undefined): string {
-  if (row === undefined) return 'finished';
-  const { start_before, deadline, checkpoint } = row;
-  return [
-    `${row.state} v${row.version} p${row.priority} a${row.attempt}/${row.attempts}`,
-    row.lease,
-    row.state === 'in_doubt' ? '' : row.run_at.toISOString(),
-    start_before?.toISOString() ?? '-',
-    deadline?.toISOString() ?? '-',
-    checkpoint === '-' ? '-' : JSON.stringify(JSON.parse(checkpoint)),
-  ].join(' ');
+export async function differencesFromLog(
+  { pool }: Pick<TestLedger, 'pool'>,
+  only?: readonly string[],
+): Promise<string[]> {
+  const found = await withSnapshot(pool, async (db) => {
+    const differences: Difference[] = [];
+    for await (const difference of compareOpenTasks(db, only)) differences.push(difference);
+    return differences.map(
+      ({ what, id, column, log, found: hot }) =>
+        `${what} ${id}: ${column} is ${JSON.stringify(hot)}, by the log ${JSON.stringify(log)}`,
+    );
+  });
+  return only === undefined ? [...found, ...(await differencesOfRebuild(pool))] : found;
 }
 
 export function typesOf(events: readonly TaskEvent[]): string[] {

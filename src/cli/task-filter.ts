@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import { systemClock } from '../clock.ts';
+import type { TaskStateName } from '../events/task-state.ts';
+import type { TaskSummary } from '../ledger/list-tasks.ts';
+import type { Ledger } from '../open-ledger.ts';
+import { integer, momentOption, oneOf } from './parse-options.ts';
+
+const states = [
+  'pending',
+  'leased',
+  'completed',
+  'failed',
+  'aborted',
+  'missed',
+  'in_doubt',
+] as const satisfies readonly TaskStateName[];
+
+const limitMax = 1_000_000;
+const pageSize = 500;
+
+export interface TaskFilter {
+  readonly state?: TaskStateName;
+  readonly name?: string;
+  readonly queue?: string;
+  readonly since?: Date;
+  readonly limit?: number;
+}
+
+/** Adds the options that choose tasks. */
+export function filtering(command: Command): Command {
+  return command
+    .option('--state <state>', states.join(', '), oneOf('--state', states))
+    .option('--name <name>', 'only tasks of this name')
+    .option('--queue <queue>', 'only tasks of this queue')
+    .option(
+      '--since <time>',
+      'submitted at or after: a time, or 2h for two hours ago',
+      momentOption('--since', systemClock, true),
+    )
+    .option('--limit <n>', 'at most that many, the newest', integer('--limit', 1, limitMax));
+}
+
+/**
+ * The tasks the filter chooses, newest first, read a page at a time: what was read may be changed before the next page is,
+ * and no task comes twice.
+ */
+export async function* matchingTasks(ledger: Ledger, filter: TaskFilter): AsyncGenerator<TaskSummary> {
+  const { state, name, queue, since, limit = limitMax } = filter;
+  let after: string | undefined;
+  for (let left = limit; left > 0;) {
+    const wanted = Math.min(left, pageSize);
+    const page = await ledger.list({ state, name, queue, since, after, limit: wanted });
+    yield* page;
+    left -= page.length;
+    after = page.at(-1)?.cursor;
+    if (page.length < wanted) return;
+  }
+}
