@@ -31,6 +31,14 @@ const timeAndChanceComeIn = [
   selector,
   message: 'Time and chance come in by parameter: take a Clock, or the value itself.',
 }));
+const environmentIsConfig = [
+  "MemberExpression[object.name='process'][property.name='env']",
+  "VariableDeclarator[init.name='process'] > ObjectPattern > Property[key.name='env']",
+].map((selector) => ({
+  selector,
+  message:
+    'src/config.ts alone reads the environment, so that docs/reference/config.md tells all of it: readConfig(name).',
+}));
 const noSleep = {
   selector: "NewExpression[callee.name='Promise'] CallExpression[callee.name='setTimeout']",
   message: 'Tests wait for signals, never sleep: a sleep is too short on a slow machine and too long on a fast one.',
@@ -142,11 +150,16 @@ export default defineConfig(
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
       '@typescript-eslint/max-params': ['error', { max: 4 }],
       'no-restricted-imports': ['error', migratorLivesInMigrate],
-      'no-restricted-syntax': ['error', noDefaultExport, noExportAll, ...timeAndChanceComeIn],
+      'no-restricted-syntax': ['error', noDefaultExport, noExportAll, ...timeAndChanceComeIn, ...environmentIsConfig],
     },
   },
   // The one place where the real clock is read.
   { files: ['src/clock.ts'], rules: { 'no-restricted-syntax': ['error', noDefaultExport, noExportAll] } },
+  // The one place where the environment is read.
+  {
+    files: ['src/config.ts'],
+    rules: { 'no-restricted-syntax': ['error', noDefaultExport, noExportAll, ...timeAndChanceComeIn] },
+  },
   // The one user of Migrator.
   { files: ['src/postgres/migrate.ts'], rules: { 'no-restricted-imports': 'off' } },
   {

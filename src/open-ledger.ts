@@ -1,13 +1,18 @@
 import type pg from 'pg';
-import { systemClock } from './clock.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { readConfig } from './config.ts';
 import type { TaskEvent } from './events/event.ts';
 import { fold } from './events/evolve.ts';
+import { requireTaskName } from './events/names.ts';
 import { encodePayload } from './events/payload.ts';
 import { readTaskEvents } from './events/read.ts';
 import type { TaskState, TaskStateName } from './events/task-state.ts';
 import { requestAbort } from './ledger/abort.ts';
 import type { TaskDefinition } from './ledger/define-task.ts';
 import { listTasks, type ListFilter, type TaskSummary } from './ledger/list-tasks.ts';
+import { refuseUnknownOptions, requireInteger } from './ledger/known-options.ts';
+import { writeError } from './ledger/outcome-unknown.ts';
+import { requireReason } from './ledger/reason.ts';
 import { requestReschedule, type Reschedule } from './ledger/reschedule.ts';
 import { resolveTask, type Resolution } from './ledger/resolve.ts';
 import { requestRetry } from './ledger/retry.ts';
@@ -21,6 +26,7 @@ import {
   type SubmitOptions,
   type Submitted,
 } from './ledger/submit.ts';
+import { requireCallOptions, requireItemOptions, requireItems } from './ledger/submit-options.ts';
 import type { Swept } from './ledger/sweep.ts';
 import { Sweeper } from './ledger/sweeper.ts';
 import { requireTaskId, taskNotFound } from './ledger/task-id.ts';
@@ -42,7 +48,23 @@ export interface LedgerOptions {
   /** Connections of the ledger's own pool. Default 10. */
   readonly maxConnections?: number;
   readonly signals?: Signals;
+  /** What this process takes for the time. Default: the system's. Leases and events go by the database's, whatever this says. */
+  readonly clock?: Clock;
 }
+
+/** The compiler sees to it that none is forgotten. */
+const ledgerOptions: Readonly<Record<keyof LedgerOptions, true>> = {
+  connectionString: true,
+  pool: true,
+  maxConnections: true,
+  signals: true,
+  clock: true,
+};
+const knownLedgerOptions: ReadonlySet<string> = new Set(Object.keys(ledgerOptions));
+const reasonOptions: ReadonlySet<string> = new Set(['reason']);
+
+/** No statement of an application may wait longer for its answer: a connection can die without a word. */
+const answerTimeoutMs = 60_000;
 
 export interface SubmitCall extends SubmitOptions, SubmitContext {
   /** Your own open transaction: the task exists if and only if it commits. */
@@ -94,15 +116,18 @@ export interface Ledger extends AsyncDisposable {
  * @throws LedgerError TASKLEDGER_INVALID_URL, TASKLEDGER_UNREACHABLE, TASKLEDGER_NOT_MIGRATED, TASKLEDGER_SCHEMA_NEWER
  */
 export async function openLedger(options: LedgerOptions = {}): Promise<Ledger> {
+  refuseUnknownOptions(options, knownLedgerOptions, 'openLedger');
+  const { maxConnections: max = 10 } = options;
+  requireInteger(max, 'maxConnections', { min: 1, max: 1000 });
   const signals = options.signals ?? createSignals();
-  const connectionString = options.connectionString ?? process.env['TASKLEDGER_DATABASE_URL'];
+  const connectionString = options.connectionString ?? readConfig('TASKLEDGER_DATABASE_URL');
   const pool =
-    options.pool ??
-    createPool({ connectionString: requireConnectionString(connectionString), max: options.maxConnections ?? 10 });
+    options.pool ?? createPool({ connectionString: requireConnectionString(connectionString), max, answerTimeoutMs });
   const close = (): Promise<void> => (options.pool === undefined && !pool.ended ? pool.end() : Promise.resolve());
   try {
     const { site } = await checkSchema(pool);
-    return ledgerOn(pool, { site, signals, connectionString, close });
+    const { clock = systemClock } = options;
+    return ledgerOn(pool, { site, signals, clock, connectionString, close });
   } catch (error) {
     await close();
     throw translateSqlError(error);
@@ -112,17 +137,18 @@ export async function openLedger(options: LedgerOptions = {}): Promise<Ledger> {
 interface Opened {
   readonly site: string;
   readonly signals: Signals;
+  readonly clock: Clock;
   readonly connectionString: string | undefined;
   readonly close: () => Promise<void>;
 }
 
-function ledgerOn(pool: pg.Pool, { site, signals, connectionString, close }: Opened): Ledger {
+function ledgerOn(pool: pg.Pool, { site, signals, clock, connectionString, close }: Opened): Ledger {
   const recorded = async <T extends Submitted | Submitted[]>(work: Promise<T>): Promise<T> => {
-    const startedAt = systemClock.monotonic();
+    const startedAt = clock.monotonic();
     const answer = await work;
     const tasks = [answer].flat();
     const created = tasks.filter((task) => task.created).length;
-    signals.emit('submit.recorded', { tasks: tasks.length, created, durationMs: systemClock.monotonic() - startedAt });
+    signals.emit('submit.recorded', { tasks: tasks.length, created, durationMs: clock.monotonic() - startedAt });
     return answer;
   };
   const dbOf = ({ tx }: SubmitCall): Queryable => (tx === undefined ? pool : asQueryable(tx));
@@ -139,26 +165,36 @@ function ledgerOn(pool: pg.Pool, { site, signals, connectionString, close }: Ope
   return {
     site,
     signals,
-    submit: async (task, input, call = {}) =>
-      recorded(submitTask(dbOf(call), kindOf(task, call), await inputJson(task, input), call)),
+    submit: async (task, input, call = {}) => {
+      requireTask(task);
+      requireCallOptions(call, 'submit');
+      return recorded(submitTask(dbOf(call), kindOf(task, call), await inputJson(task, input), call));
+    },
     submitMany: async (task, items, call = {}) => {
+      requireTask(task);
+      requireCallOptions(call, 'submitMany');
+      requireItems(items);
       const batch: SubmissionItem[] = [];
-      for (const { input, ...own } of items) batch.push({ ...own, inputJson: await inputJson(task, input) });
+      for (const item of items) {
+        requireItemOptions(item);
+        const { input, ...own } = item;
+        batch.push({ ...own, inputJson: await inputJson(task, input) });
+      }
       return recorded(submitTasks(dbOf(call), kindOf(task, call), batch, call));
     },
     get,
     history: events,
     list: (filter) => translated(listTasks(pool, filter)),
-    abort: (id, { reason } = {}) => translated(requestAbort(pool, requireTaskId(id), reason)),
-    retry: (id, { reason } = {}) => translated(requestRetry(pool, requireTaskId(id), reason)),
-    reschedule: (id, change) => translated(requestReschedule(pool, requireTaskId(id), change)),
-    resolve: (id, resolution) => translated(resolveTask(pool, requireTaskId(id), resolution)),
-    sweep: () => translated(new Sweeper({ db: pool, clock: systemClock, signals }).runOnce()),
-    result: (id, { timeoutMs = 60_000 } = {}) => waitForResult(id, get, { timeoutMs, clock: systemClock }),
+    abort: (id, options = {}) => written(id, (task) => requestAbort(pool, task, reasonOf(options, 'abort'))),
+    retry: (id, options = {}) => written(id, (task) => requestRetry(pool, task, reasonOf(options, 'retry'))),
+    reschedule: (id, change) => written(id, (task) => requestReschedule(pool, task, change)),
+    resolve: (id, resolution) => written(id, (task) => resolveTask(pool, task, resolution)),
+    sweep: () => translated(new Sweeper({ db: pool, clock, signals }).runOnce()),
+    result: (id, { timeoutMs = 60_000 } = {}) => waitForResult(id, get, { timeoutMs, clock }),
     runner: (runnerOptions) =>
       new Runner(runnerOptions, {
         connectionString: requireConnectionString(connectionString),
-        clock: systemClock,
+        clock,
         random: Math.random,
         signals,
       }),
@@ -183,10 +219,31 @@ function kindOf<Input>(task: TaskRef<Input>, call: SubmitCall): SubmissionKind {
   };
 }
 
+/** JavaScript callers pass whatever they have: what is no definition has no name either. */
+function requireTask(task: unknown): void {
+  const isDefinition = typeof task === 'object' && task !== null && 'name' in task;
+  requireTaskName((isDefinition ? task.name : task) as string);
+}
+
 async function inputJson<Input>(task: TaskRef<Input>, input: Input): Promise<string> {
   if (typeof task === 'string') return encodePayload(input, `the input of ${task}`);
   const what = `the input of ${task.name}`;
   return encodePayload(task.input === undefined ? input : await checkedBySchema(task.input, input, what), what);
+}
+
+/** What a request to do something to this task comes to. */
+async function written<T>(id: string, request: (taskId: string) => Promise<T>): Promise<T> {
+  const taskId = requireTaskId(id);
+  try {
+    return await request(taskId);
+  } catch (error) {
+    throw writeError(error, [taskId]);
+  }
+}
+
+function reasonOf(options: { readonly reason?: string }, what: string): string | undefined {
+  refuseUnknownOptions(options, reasonOptions, what);
+  return requireReason(options.reason);
 }
 
 async function translated<T>(work: Promise<T>): Promise<T> {

@@ -59,6 +59,16 @@ const broken: readonly Planted[] = [
   { file: 'src/ledger/no-name.ts', code: 'export default 1;', rule: 'no-restricted-syntax' },
   { file: 'src/ledger/everything.ts', code: `export * from './no-name.ts';`, rule: 'no-restricted-syntax' },
   { file: 'src/ledger/own-time.ts', code: 'export const at = (): number => Date.now();', rule: 'no-restricted-syntax' },
+  {
+    file: 'src/ledger/own-environment.ts',
+    code: "export const url = (): unknown => process.env['TASKLEDGER_DATABASE_URL'];",
+    rule: 'no-restricted-syntax',
+  },
+  {
+    file: 'src/ledger/taken-apart.ts',
+    code: 'export const all = (): unknown => {\n  const { env } = process;\n  return env;\n};',
+    rule: 'no-restricted-syntax',
+  },
   { file: 'src/index.ts', code: 'export const version = 1;', rule: 'no-restricted-syntax' },
   {
     file: 'src/runner/exits.ts',
@@ -86,6 +96,7 @@ const broken: readonly Planted[] = [
 ];
 
 const clean: readonly Omit<Planted, 'rule'>[] = [
+  { file: 'src/config.ts', code: "export const url = (): unknown => process.env['TASKLEDGER_DATABASE_URL'];" },
   { file: 'src/clock.ts', code: 'export const now = (): number => Date.now();' },
   {
     file: 'src/cli/main.ts',

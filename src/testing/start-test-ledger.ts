@@ -1,14 +1,16 @@
 import { systemClock } from '../clock.ts';
-import { LedgerError } from '../errors.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import { openLedger, type Ledger } from '../open-ledger.ts';
 import type { EmbeddedPostgres } from '../postgres/embedded/embedded-server.ts';
 import { startEmbeddedPostgres } from '../postgres/embedded/start-embedded-postgres.ts';
 import { migrate } from '../postgres/migrate.ts';
 import { createPool } from '../postgres/pool.ts';
-import type { Runner } from '../runner/runner.ts';
 import { createSignals } from '../signals.ts';
-import { waitUntilIdle } from './wait-until-idle.ts';
+import { expectEvents } from './expect-events.ts';
+import { takeSteps, type GivenStep, type SubmittedStep } from './given-steps.ts';
+import { IdleRuns } from './idle-runs.ts';
+import { MovableClock } from './test-clock.ts';
+import type { GivenSteps, TestLedger } from './test-ledger.ts';
 
 export interface TestLedgerOptions {
   /** What `runUntilIdle` runs unless it is given others. */
@@ -17,27 +19,7 @@ export interface TestLedgerOptions {
   readonly connectionString?: string | undefined;
 }
 
-export interface RunUntilIdle {
-  /** Default: those of `startTestLedger`. */
-  readonly handlers?: readonly Handler[] | undefined;
-  /** Default 10 000. */
-  readonly timeoutMs?: number | undefined;
-}
-
-/** A ledger for tests, with everything that is needed to run what was submitted to it. */
-export interface TestLedger extends AsyncDisposable {
-  readonly ledger: Ledger;
-  /** Of its database: for the application's own connection, so that it submits in its own transactions. */
-  readonly url: string;
-  /**
-   * Runs a runner until none of its tasks is due or leased, then stops it. A task that is to start later, such as a retry
-   * waiting for its backoff, is left pending; so is one that no handler is given for.
-   * @throws LedgerError TASKLEDGER_TIMEOUT naming a task that is not done; TASKLEDGER_HANDLERS_INVALID
-   */
-  runUntilIdle(options?: RunUntilIdle): Promise<void>;
-  /** Stops what still runs, closes every connection, and ends the server if it is its own. Twice is fine. */
-  stop(): Promise<void>;
-}
+type Pool = ReturnType<typeof createPool>;
 
 /** A crash of the machine would lose a temporary server's data anyway: it need not wait for the disk. */
 const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
@@ -62,47 +44,58 @@ export async function startTestLedger(options: TestLedgerOptions = {}): Promise<
 async function testLedgerOn(
   url: string,
   server: EmbeddedPostgres | undefined,
-  ownHandlers: readonly Handler[],
+  handlers: readonly Handler[],
 ): Promise<TestLedger> {
   const pool = createPool({ connectionString: url, max: 5, applicationName: 'taskledger/testing' });
-  const signals = createSignals();
-  const ledger = await openLedger({ pool, connectionString: url, signals }).catch(async (error: unknown) => {
-    await pool.end();
-    throw error;
+  const clock = new MovableClock({
+    pool,
+    real: systemClock,
+    // While a runner runs, a lease that has just ended must be lost before its runner can renew it.
+    onMoved: async () => {
+      if (runs.areUnderWay) await ledger.sweep();
+    },
   });
-  const running = new Set<Runner>();
-  const stopping = new AbortController();
-  let stopped: Promise<void> | undefined;
-
-  const runUntilIdle = async ({ handlers = ownHandlers, timeoutMs = 10_000 }: RunUntilIdle = {}): Promise<void> => {
-    if (stopped !== undefined) throw alreadyStopped();
-    const runner = ledger.runner({ handlers, pollMs: 20, name: 'test runner' });
-    running.add(runner);
-    try {
-      await runner.start();
-      const names = handlers.map((handler) => handler.definition.name);
-      await waitUntilIdle(pool, names, { timeoutMs, clock: systemClock, signal: stopping.signal });
-      if (stopping.signal.aborted) throw alreadyStopped();
-      await runner.stop();
-    } finally {
-      await runner.stop(0);
-      running.delete(runner);
-    }
-  };
+  const ledger = await openOn(pool, url, clock);
+  const runs = new IdleRuns({ ledger, db: pool, handlers, sqlNow: () => clock.sqlNow });
   const stop = async (): Promise<void> => {
-    stopping.abort();
-    await Promise.all([...running].map((runner) => runner.stop(0)));
+    await runs.stop();
+    // A server of its own is thrown away; a given database stays, and must not live in another time.
+    if (server === undefined) await clock.reset();
     await pool.end();
     await server?.stop('immediate');
   };
+  let stopped: Promise<void> | undefined;
   const stopOnce = (): Promise<void> => (stopped ??= stop());
-  return { ledger, url, runUntilIdle, stop: stopOnce, [Symbol.asyncDispose]: stopOnce };
+  return {
+    ledger,
+    url,
+    clock,
+    given: async (task, input, ...all) => {
+      const { call, steps } = takenApart(all);
+      const { id } = await ledger.submit(task, input, call);
+      await takeSteps(pool, () => ledger.get(id), steps);
+      return ledger.get(id);
+    },
+    expectEvents: async (id, expected) => expectEvents(await ledger.history(id), expected),
+    runUntilIdle: (options = {}) => runs.run(options),
+    stop: stopOnce,
+    [Symbol.asyncDispose]: stopOnce,
+  };
 }
 
-function alreadyStopped(): LedgerError {
-  return new LedgerError('TASKLEDGER_UNREACHABLE', {
-    expected: 'a test ledger that runs',
-    found: 'one that was stopped',
-    remedy: 'Call runUntilIdle before stop, or start another test ledger',
-  });
+/** In real time to begin with, even where a test run that was cut off has left another one. */
+async function openOn(pool: Pool, connectionString: string, clock: MovableClock): Promise<Ledger> {
+  try {
+    await clock.reset();
+    return await openLedger({ pool, connectionString, signals: createSignals(), clock: clock.forRunner });
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+}
+
+function takenApart(all: GivenSteps): { call: SubmittedStep['call']; steps: readonly GivenStep[] } {
+  const [first, ...rest] = all;
+  if (first === undefined) return { call: {}, steps: [] };
+  return first.step === 'submitted' ? { call: first.call, steps: rest } : { call: {}, steps: [first, ...rest] };
 }

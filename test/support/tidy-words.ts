@@ -27,7 +27,10 @@ const allowances: readonly Allowance[] = [
   { phrase: /\bnode:[\w/]+/g, reason: 'the built-in modules of Node.js' },
   { phrase: /\bNode(\.js)?(?!\.?\w)/g, reason: 'the runtime, by its proper name' },
   { phrase: /\bnode_modules\b|@types\/node\b|\bNODE_[A-Z_]+\b|\bNodeJS\b/g, reason: 'the runtime’s own names' },
-  { phrase: /#!\/usr\/bin\/env node\b|\bruntimes\/node\b|['"]node['"]/g, reason: 'the runtime as a program' },
+  {
+    phrase: /#!\/usr\/bin\/env node\b|\/bin\/node\b|\bruntimes\/node\b|['"]node['"]/g,
+    reason: 'the runtime as a program',
+  },
   { phrase: /\bnode(?= (--?[\w-]+|[\w./-]+\.[cm]?[jt]s\b))/g, reason: 'the runtime as a command' },
   { phrase: /\bworker_threads\b|\bworker threads?\b/gi, reason: 'threads of Node.js' },
   { phrase: /\bWorker\b|\bworkerData\b/g, beside: 'node:worker_threads', reason: 'names of node:worker_threads' },

@@ -1,26 +1,13 @@
 import pg from 'pg';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { defineTask } from '../../src/index.ts';
-import { startTestLedger, type TestLedger, type TestLedgerOptions } from '../../src/testing/index.ts';
-import { createTestDatabase } from '../support/database.ts';
+import { startTestLedger } from '../../src/testing/index.ts';
+import { onTestServer } from '../support/users-ledger.ts';
 
 const double = defineTask<number, number>({
   name: 'numbers.double',
   retry: { attempts: 2, backoff: { kind: 'fixed', delay: '1h' } },
 });
-
-async function onTestServer(
-  options: TestLedgerOptions = {},
-  database: { empty?: boolean } = {},
-): Promise<TestLedger & { databaseUrl: string }> {
-  const place = await createTestDatabase(database);
-  const t = await startTestLedger({ connectionString: place.url, ...options });
-  onTestFinished(async () => {
-    await t.stop();
-    await place.drop();
-  });
-  return { ...t, databaseUrl: place.url };
-}
 
 test('a given database is migrated if need be, used, and left there', async () => {
   const t = await onTestServer({ handlers: [double.handle(({ input }) => 2 * input)] }, { empty: true });
