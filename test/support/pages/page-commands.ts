@@ -1,0 +1,34 @@
+import type { TreeFile } from '../tidy-rules.ts';
+
+export interface UsedCommand {
+  /** `page:line` */
+  readonly place: string;
+  readonly command: string;
+  /** Long options, `--json`. */
+  readonly options: readonly string[];
+}
+
+/**
+ * Every `taskledger COMMAND … --option` a page shows, in code blocks, in `inline code` and in unit files. A line of text
+ * that merely speaks of taskledger is none.
+ */
+export function commandsOf({ path, text }: TreeFile): UsedCommand[] {
+  let inBlock = !path.endsWith('.md');
+  return text.split('\n').flatMap((line, index) => {
+    if (line.trimStart().startsWith('```')) {
+      inBlock = path.endsWith('.md') ? !inBlock : inBlock;
+      return [];
+    }
+    const code = inBlock ? [line] : [...line.matchAll(/`([^`]+)`/g)].map(([, inline]) => inline ?? '');
+    return code.flatMap((one) => commandsIn(one).map((used) => ({ ...used, place: `${path}:${index + 1}` })));
+  });
+}
+
+function commandsIn(code: string): Omit<UsedCommand, 'place'>[] {
+  // A comment, a sentence printed by a command, or an instance of a unit is no command.
+  const calls = code.matchAll(/(?:^|npx |[|;&]\s*|\/bin\/)taskledger(?:\.js)? ([a-z][a-z-]*)\b([^|;&#]*)/g);
+  return [...calls].map(([, command = '', rest = '']) => ({
+    command,
+    options: [...rest.replaceAll(/'[^']*'|"[^"]*"/g, '').matchAll(/(?<=\s)--[a-z][a-z-]*/g)].map(([option]) => option),
+  }));
+}
