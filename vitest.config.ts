@@ -1,4 +1,14 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { testScale } from './test/support/scale.ts';
+
+const source = (file: string): string => fileURLToPath(new URL(`./src/${file}`, import.meta.url));
+
+/** The examples import the package as its users do; here that is the source. */
+const alias = [
+  { find: /^taskledger$/, replacement: source('index.ts') },
+  { find: /^taskledger\/testing$/, replacement: source('testing/index.ts') },
+];
 
 export default defineConfig({
   test: {
@@ -10,11 +20,13 @@ export default defineConfig({
         test: { name: 'unit', include: ['test/**/*.unit.test.ts'], testTimeout: 20_000 },
       },
       {
+        resolve: { alias },
         test: {
           name: 'db',
-          include: ['test/**/*.db.test.ts', 'test/**/*.sites.test.ts'],
+          include: ['test/**/*.db.test.ts', 'test/**/*.sites.test.ts', 'examples/**/*.test.mjs'],
           globalSetup: 'test/support/global-setup.ts',
-          testTimeout: 30_000,
+          // `npm run test:long` makes the tests of faults larger.
+          testTimeout: 30_000 * Math.max(1, testScale),
           hookTimeout: 60_000,
         },
       },

@@ -99,8 +99,8 @@ export async function inTransaction<T>(
   }
 }
 
-/** Resolves once a session whose statement holds `text` waits for a lock of another one. */
-export async function waitsForLock({ pool }: TestLedger, text: string): Promise<void> {
+/** Resolves once a session (or as many as said) whose statement holds `text` waits for a lock of another one. */
+export async function waitsForLock({ pool }: TestLedger, text: string, sessions = 1): Promise<void> {
   await expect
     .poll(
       async () => {
@@ -113,5 +113,5 @@ export async function waitsForLock({ pool }: TestLedger, text: string): Promise<
       },
       { timeout: 5000, interval: 10 },
     )
-    .toBeGreaterThan(0);
+    .toBeGreaterThanOrEqual(sessions);
 }

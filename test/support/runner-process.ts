@@ -31,13 +31,27 @@ interface RunnerProcessOptions {
   readonly name: string;
   /** Where `effect(text)` writes: a line each, appended, as an outside system would count them. */
   readonly effects: string;
-  /** Body of the handler of `some.task`: JavaScript that may use its context and effect, tell, goAhead, blockFor. */
+  /** Body of the handler: JavaScript that may use its context and effect, tell, goAhead, blockFor, arm, ledger, runner. */
   readonly handler: string;
   readonly ttlMs?: number;
+  /** Default `some.task`. */
+  readonly task?: string;
+  /** Body of a verify handler, as `handler`; the task is then protected. */
+  readonly verify?: string;
+  /**
+   * A failpoint: an expression over a signal's `name` and `data`, and `armed` (true once the handler called `arm()`). The
+   * process kills itself with SIGKILL inside the first signal it is true of, so nothing after that point is done.
+   */
+  readonly diesAt?: string;
 }
 
-/** Starts a runner for `some.task` from the compiled package; it is killed when the test ends. */
-export function spawnRunner({ url, name, effects, handler, ttlMs = 1000 }: RunnerProcessOptions): RunnerProcess {
+/** Starts a runner for one kind of task from the compiled package; it is killed when the test ends. */
+export function spawnRunner(options: RunnerProcessOptions): RunnerProcess {
+  const { url, name, effects, handler, ttlMs = 1000, task = 'some.task', diesAt = 'false', verify } = options;
+  const kind =
+    verify === undefined
+      ? ''
+      : `, protected: true, verify: async ({ input, attempt, signal, taskId }) => { ${verify} }`;
   const script = `
     import { appendFileSync } from 'node:fs';
     import { defineTask, openLedger } from ${JSON.stringify(path.join(repositoryRoot, 'dist/index.js'))};
@@ -48,10 +62,13 @@ export function spawnRunner({ url, name, effects, handler, ttlMs = 1000 }: Runne
     const goAhead = () => told;
     // The whole event loop stands still, as in a handler that computes.
     const blockFor = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    let armed = false;
+    const arm = () => void (armed = true);
     const ledger = await openLedger({ connectionString: url });
+    ledger.signals.subscribe(({ name, data }) => { if (${diesAt}) process.kill(process.pid, 'SIGKILL'); });
     ledger.signals.subscribe(({ name, data }) => { if (process.connected) tell(name, data); });
-    const task = defineTask({ name: 'some.task' });
-    const run = async ({ input, attempt, signal }) => { ${handler} };
+    const task = defineTask({ name: ${JSON.stringify(task)}${kind} });
+    const run = async ({ input, attempt, signal, taskId, lease, progress }) => { ${handler} };
     const runner = ledger.runner({ handlers: [task.handle(run)], name, leaseTtlMs: ttlMs, pollMs: 50, concurrency: 1 });
     await runner.start();
     process.on('disconnect', () => process.exit());`;

@@ -1,0 +1,120 @@
+/*
+ * Shows that the tests of guards can fail: removes one guard after the other in a copy of this tree and runs the test that
+ * its patch names, which must pass with the guard and fail without it.
+ *
+ *   npm run test:planted            all patches
+ *   npm run test:planted NAME…      those of these names
+ *   npm run test:planted -- --check only whether every patch still applies
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { applyChange, readPatch } from './apply-patch.js';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const notCopied = new Set(['.git', '.taskledger', 'coverage', 'dist', 'node_modules', 'results']);
+const runTimeoutMs = 300_000;
+
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const patches = readPatches(wanted);
+const unfit = patches.flatMap(({ name, patch }) => problemsOf(patch).map((problem) => `${name}: ${problem}`));
+if (unfit.length > 0 || patches.length === 0) {
+  console.error([...unfit, ...(patches.length === 0 ? [`No patch is called ${wanted.join(', ')}.`] : [])].join('\n'));
+  process.exitCode = 1;
+} else if (process.argv.includes('--check')) {
+  console.log(`${patches.length} patches apply.`);
+} else {
+  const copy = copyTree();
+  try {
+    process.exitCode = tryAll(copy) ? 0 : 1;
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+function readPatches(names) {
+  return readdirSync(import.meta.dirname)
+    .filter((file) => file.endsWith('.patch'))
+    .map((file) => file.replace(/\.patch$/, ''))
+    .filter((name) => names.length === 0 || names.includes(name))
+    .map((name) => ({ name, patch: readPatch(readFileSync(path.join(import.meta.dirname, `${name}.patch`), 'utf8')) }));
+}
+
+/** Why a patch cannot be tried, if it cannot. */
+function problemsOf({ changes }) {
+  return changes.flatMap((change) => {
+    try {
+      applyChange(readFileSync(path.join(root, change.file), 'utf8'), change);
+      return [];
+    } catch (error) {
+      return [error.message];
+    }
+  });
+}
+
+function copyTree() {
+  const copy = mkdtempSync(path.join(tmpdir(), 'taskledger-planted-'));
+  cpSync(root, copy, { recursive: true, filter: (source) => !notCopied.has(path.basename(source)) });
+  symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'), 'junction');
+  return copy;
+}
+
+function tryAll(copy) {
+  const tests = patches.map(({ patch }) => patch);
+  const whole = runTests(copy, tests);
+  let allCaught = true;
+  for (const { name, patch } of patches) {
+    const verdict =
+      whole.get(patch.fails) === 'passed' ? tryOne(copy, patch) : 'FAILS WITH THE GUARD TOO, or is not there';
+    if (verdict !== 'caught') allCaught = false;
+    console.log(`${name.padEnd(32)} ${verdict.padEnd(10)} ${patch.test}: ${patch.fails}`);
+  }
+  return allCaught;
+}
+
+function tryOne(copy, patch) {
+  const originals = new Map(patch.changes.map(({ file }) => [file, readFileSync(path.join(copy, file), 'utf8')]));
+  try {
+    for (const change of patch.changes) {
+      const file = path.join(copy, change.file);
+      writeFileSync(file, applyChange(readFileSync(file, 'utf8'), change));
+    }
+    const status = runTests(copy, [patch]).get(patch.fails);
+    // A tree that does not even start shows nothing about the test.
+    if (status === undefined) return 'DID NOT RUN';
+    return status === 'failed' ? 'caught' : 'NOT CAUGHT';
+  } finally {
+    for (const [file, text] of originals) writeFileSync(path.join(copy, file), text);
+  }
+}
+
+/** Runs the tests these patches name; answers `passed` or `failed` for each that was found. */
+function runTests(copy, tests) {
+  const report = path.join(copy, 'planted-report.json');
+  rmSync(report, { force: true });
+  const files = [...new Set(tests.map(({ test }) => test))];
+  const names = tests.map(({ fails }) => fails.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
+  const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
+  const options = ['--reporter=json', `--outputFile=${report}`, '-t', names];
+  spawnSync(process.execPath, [vitest, 'run', ...files, ...options], {
+    cwd: copy,
+    timeout: runTimeoutMs * tests.length,
+  });
+  let results = [];
+  try {
+    results = JSON.parse(readFileSync(report, 'utf8')).testResults.flatMap(({ assertionResults }) => assertionResults);
+  } catch {
+    // No report: nothing ran.
+  }
+  const statusOf = (name) =>
+    results
+      .filter(({ fullName, status }) => fullName.includes(name) && status !== 'skipped')
+      .map(({ status }) => status);
+  return new Map(
+    tests.flatMap(({ fails }) => {
+      const found = statusOf(fails);
+      return found.length === 0 ? [] : [[fails, found.includes('failed') ? 'failed' : 'passed']];
+    }),
+  );
+}
