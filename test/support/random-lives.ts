@@ -122,8 +122,18 @@ export class World {
     else if (what === 'reschedule') await ledger.reschedule(id, { priority: number - 1 });
     else if (what === 'progress') {
       const claim = this.claims.flat().findLast(({ leases }) => leases.some((lease) => lease.taskId === id));
-      const values = [claim?.claimId ?? null, claim?.secret ?? null, id, number === 0 ? null : number / 4, number === 1 ? null : `page ${number}`, JSON.stringify({ page: number })];
-      await pool.query('select taskledger.report_progress($1, $2, $3, fraction => $4, message => $5, checkpoint => $6)', values);
+      const values = [
+        claim?.claimId ?? null,
+        claim?.secret ?? null,
+        id,
+        number === 0 ? null : number / 4,
+        number === 1 ? null : `page ${number}`,
+        JSON.stringify({ page: number }),
+      ];
+      await pool.query(
+        'select taskledger.report_progress($1, $2, $3, fraction => $4, message => $5, checkpoint => $6)',
+        values,
+      );
     } else {
       const outcome = (['completed', 'failed', 'rerun'] as const)[number]!;
       const answer = await ledger.resolve(id, { outcome }).catch((error: unknown) => error);
