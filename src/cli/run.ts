@@ -1,14 +1,12 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
-import { waitForSite } from '../daemon/wait-for-site.ts';
 import { openLedger } from '../open-ledger.ts';
-import { createPool } from '../postgres/pool.ts';
-import { createSignals, type Signals } from '../signals.ts';
+import { createSignals } from '../signals.ts';
 import { connecting, connectionUrl, type ConnectionOptions } from './connection.ts';
 import { loadHandlers } from './load-handlers.ts';
 import { logSignals, openLogger } from './log-signals.ts';
 import { duration, integer } from './parse-options.ts';
-import { stopSignals, type StopWish } from './stop-signals.ts';
+import { stopSignals } from './stop-signals.ts';
 import { openTerminal } from './terminal.ts';
 
 interface RunOptions extends ConnectionOptions {
@@ -41,8 +39,6 @@ async function run({ handlers: modules, concurrency, queues, drain, ttl, ...opti
   const handlers = await loadHandlers(modules, process.cwd());
   const signals = createSignals();
   logSignals(signals, openLogger());
-  // As the daemon does: whoever starts both with the machine need not start them in an order.
-  if (!(await siteAnswers(connectionString, signals, wish))) return;
   const ledger = await openLedger({ connectionString, signals, maxConnections: 1 });
   try {
     const runner = ledger.runner({ handlers, concurrency, queues, drainMs: drain, leaseTtlMs: ttl });
@@ -52,19 +48,5 @@ async function run({ handlers: modules, concurrency, queues, drain, ttl, ...opti
     await runner.stop();
   } finally {
     await ledger.close();
-  }
-}
-
-/** Waits for a database that is away; false when told to stop first. */
-async function siteAnswers(connectionString: string, signals: Signals, wish: StopWish): Promise<boolean> {
-  const pool = createPool({ connectionString, max: 1, applicationName: 'taskledger run' });
-  const stopping = new AbortController();
-  void wish.first.then(() => stopping.abort());
-  try {
-    const waiting = { clock: systemClock, signals, stopped: stopping.signal, purpose: 'run' };
-    const site = await Promise.race([waitForSite(pool, waiting), wish.first.then(() => undefined)]);
-    return site !== undefined;
-  } finally {
-    await pool.end();
   }
 }

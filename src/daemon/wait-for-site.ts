@@ -8,8 +8,6 @@ interface Waiting {
   readonly clock: Clock;
   readonly signals: Signals;
   readonly stopped: AbortSignal;
-  /** Who waits: `purpose` of the signals. */
-  readonly purpose: string;
 }
 
 const pausesMs = [500, 1000, 2000, 5000];
@@ -22,15 +20,15 @@ const refusal = /^(28...|3D000|42501|.*CERT.*|UNABLE_TO_VERIFY_LEAF_SIGNATURE)$/
  * @returns undefined when `stopped` aborts first
  * @throws LedgerError when the database answers, and is not one to work with
  */
-export async function waitForSite(db: Queryable, { clock, signals, stopped, purpose }: Waiting): Promise<string | undefined> {
+export async function waitForSite(db: Queryable, { clock, signals, stopped }: Waiting): Promise<string | undefined> {
   for (let failures = 0; !stopped.aborted; failures += 1) {
     try {
       const { site } = await checkSchema(db);
-      if (failures > 0) signals.emit('connection.restored', { purpose });
+      if (failures > 0) signals.emit('connection.restored', { purpose: 'daemon' });
       return site;
     } catch (error) {
       if (!isAway(error)) throw error;
-      signals.emit('connection.lost', { purpose, reason: error.message });
+      signals.emit('connection.lost', { purpose: 'daemon', reason: error.message });
       await clock.sleep(pausesMs[failures] ?? pausesMs.at(-1) ?? 0, stopped);
     }
   }

@@ -32,6 +32,7 @@ export const eventSchema = z.discriminatedUnion('type', [
   sites.siteOpened,
   sites.siteJoined,
   sites.siteLeft,
+  sites.siteKeyAdded,
   sites.realmOpened,
   sites.realmReleased,
   sites.realmTaken,

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Clock } from '../clock.ts';
 import type { Signals } from '../signals.ts';
+import { endWithin } from './end-connection.ts';
 
 interface ListenOptions {
   readonly connectionString: string;
@@ -56,7 +57,7 @@ export function listen(options: ListenOptions): Listener {
         await answered(Promise.race([connected.query('select'), lost]));
       }
     } finally {
-      await connected.end().catch(() => undefined);
+      await endWithin(connected.end(), () => [connected]);
     }
   }
 
@@ -83,7 +84,8 @@ export function listen(options: ListenOptions): Listener {
   return {
     async stop() {
       stopping.abort();
-      await client?.end().catch(() => undefined);
+      const last = client;
+      if (last !== undefined) await endWithin(last.end(), () => [last]);
       await running;
     },
   };

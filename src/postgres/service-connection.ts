@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { requireConnectionString } from './connection-string.ts';
+import { endWithin } from './end-connection.ts';
 import type { Queryable } from './queryable.ts';
 
 /** One session of its own: for transactions, cursors and advisory locks that live as long as it does. */
@@ -37,7 +38,7 @@ export async function connectForOneService(
   client.on('error', onEnd);
   client.on('end', onEnd);
   const end = async (): Promise<void> => {
-    if (!ended) await client.end().catch(() => undefined);
+    if (!ended) await endWithin(client.end(), () => [client]);
     ended = true;
   };
   try {
