@@ -8,6 +8,7 @@ const benchmarks = {
   drain: 'how fast 100 000 waiting tasks are run, in tuned batches and one at a time',
   submit: 'how fast tasks are submitted, in batches and singly inside an app transaction',
   latency: 'from the call of submit to the start of the handler, on an idle system',
+  projections: 'what sealing and each projection cost per event, and the bytes they keep',
   functions: 'what each SQL function costs with a million open tasks and no statistics',
   recovery: 'how long a killed runner, a killed Postgres and an abort are felt',
   rebuild: 'how long making the open tasks anew from a log of a million events takes, and the comparison',
@@ -16,7 +17,7 @@ const benchmarks = {
 const usage = `npm run bench -- NAME [options]
 
 ${Object.entries(benchmarks)
-  .map(([name, what]) => `  ${name.padEnd(11)}${what}`)
+  .map(([name, what]) => `  ${name.padEnd(13)}${what}`)
   .join('\n')}
 
   --quick          a fifth of the tasks, one round: to see that it works, not to quote
@@ -76,6 +77,11 @@ if (!withPeersNode()) {
   if (options.name === 'rebuild') {
     const { measureRebuild } = await import('./rebuild.js');
     await measureRebuild(options);
+    process.exit(0);
+  }
+  if (options.name === 'projections') {
+    const { measureProjections } = await import('./projections.js');
+    await measureProjections(options);
     process.exit(0);
   }
   const { runBenchmark } = await import('./benchmark.js');

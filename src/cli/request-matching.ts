@@ -20,7 +20,7 @@ export interface MatchingRequest extends Request {
   readonly from: readonly TaskStateName[];
 }
 
-const filterNames = ['state', 'name', 'queue', 'since', 'limit'] as const;
+const filterNames = ['state', 'name', 'queue', 'key', 'errorCode', 'since', 'until', 'limit'] as const;
 
 /** A command that asks the same of tasks named by id, or of all that filters choose, and says why. */
 export function requestingMatching(command: Command): Command {
@@ -72,11 +72,15 @@ export async function requestChosen(
 
 function requireOneChoice(ids: readonly string[], given: readonly string[], { dryRun }: MatchingOptions): void {
   if (ids.length > 0 && given.length > 0) {
-    throw usage('task ids or filters', `both: ids, and --${given.join(', --')}`, 'Leave one of the two out');
+    throw usage(
+      'task ids or filters',
+      `both: ids, and ${given.map(optionName).join(', ')}`,
+      'Leave one of the two out',
+    );
   }
   if (ids.length === 0 && given.filter((name) => name !== 'limit').length === 0) {
     throw usage(
-      'task ids, or a filter: --state, --name, --queue or --since',
+      'task ids, or a filter: --state, --name, --queue, --key, --error-code, --since or --until',
       'neither',
       'Say which tasks are meant; with --dry-run a filter only tells which those are',
     );
@@ -89,6 +93,8 @@ function requireOneChoice(ids: readonly string[], given: readonly string[], { dr
     );
   }
 }
+
+const optionName = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 function tellMatch(task: TaskSummary, { request, terminal }: Asking): void {
   if (terminal.json) terminal.object(summaryJson(task));

@@ -22,7 +22,10 @@ export interface TaskFilter {
   readonly state?: TaskStateName;
   readonly name?: string;
   readonly queue?: string;
+  readonly key?: string;
+  readonly errorCode?: string;
   readonly since?: Date;
+  readonly until?: Date;
   readonly limit?: number;
 }
 
@@ -32,10 +35,17 @@ export function filtering(command: Command): Command {
     .option('--state <state>', states.join(', '), oneOf('--state', states))
     .option('--name <name>', 'only tasks of this name')
     .option('--queue <queue>', 'only tasks of this queue')
+    .option('--key <key>', 'only the task of this idempotency key')
+    .option('--error-code <code>', 'only tasks whose latest error has this code')
     .option(
       '--since <time>',
       'submitted at or after: a time, or 2h for two hours ago',
       momentOption('--since', systemClock, true),
+    )
+    .option(
+      '--until <time>',
+      'submitted before: a time, or 2h for two hours ago',
+      momentOption('--until', systemClock, true),
     )
     .option('--limit <n>', 'at most that many, the newest', integer('--limit', 1, limitMax));
 }
@@ -45,11 +55,11 @@ export function filtering(command: Command): Command {
  * and no task comes twice.
  */
 export async function* matchingTasks(ledger: Ledger, filter: TaskFilter): AsyncGenerator<TaskSummary> {
-  const { state, name, queue, since, limit = limitMax } = filter;
+  const { state, name, queue, key, errorCode, since, until, limit = limitMax } = filter;
   let after: string | undefined;
   for (let left = limit; left > 0;) {
     const wanted = Math.min(left, pageSize);
-    const page = await ledger.list({ state, name, queue, since, after, limit: wanted });
+    const page = await ledger.list({ state, name, queue, key, errorCode, since, until, after, limit: wanted });
     yield* page;
     left -= page.length;
     after = page.at(-1)?.cursor;

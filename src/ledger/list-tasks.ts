@@ -1,12 +1,20 @@
-import type { Queryable } from '../postgres/queryable.ts';
+import type { Clock } from '../clock.ts';
 import type { TaskStateName } from '../events/task-state.ts';
+import type { Queryable } from '../postgres/queryable.ts';
+import { isProjecting, whenCaughtUp } from '../projections/caught-up.ts';
+import { searchTasks, type FoundTask } from '../projections/search-tasks.ts';
 
 export interface ListFilter {
   readonly state?: TaskStateName | undefined;
   readonly name?: string | undefined;
   readonly queue?: string | undefined;
+  readonly key?: string | undefined;
+  /** Of the error that was last recorded, as long as no success followed. */
+  readonly errorCode?: string | undefined;
   /** Submitted at or after. */
   readonly since?: Date | undefined;
+  /** Submitted before. */
+  readonly until?: Date | undefined;
   /** Most rows to return; default 100. */
   readonly limit?: number | undefined;
   /** The `cursor` of the last row of the page before. */
@@ -29,29 +37,36 @@ export interface TaskSummary {
   readonly cursor: string;
 }
 
-interface TaskRow {
-  readonly id: string;
-  readonly name: string;
-  readonly state: TaskStateName;
-  readonly queue: string;
-  readonly priority: number;
-  readonly key: string | null;
-  readonly attempt: number;
-  readonly progress: { readonly fraction?: number | null; readonly message?: string | null } | null;
-  readonly submitted_at: Date;
-  readonly finished_at: Date | null;
-}
+/** How long a list waits for what was recorded before it to be projected, milliseconds. */
+const LIST_WAIT_MS = 300;
 
 /**
- * Tasks, newest first by id (ids are UUIDv7, so by time of submission), a page at a time.
+ * Tasks, newest first by id (ids are UUIDv7, so by time of submission), a page at a time: from the projection, which is made
+ * for millions of them, or from the log itself where nothing is projected or that would take too long. The answers are the same.
  * @throws whatever pg throws; the caller translates
  */
-export async function listTasks(db: Queryable, filter: ListFilter = {}): Promise<TaskSummary[]> {
+export async function listTasks(db: Queryable, clock: Clock, filter: ListFilter = {}): Promise<TaskSummary[]> {
+  const { limit, after, ...search } = filter;
+  const waiting = { timeoutMs: LIST_WAIT_MS, projections: ['tasks'] };
+  const isProjected = (await isProjecting(db)) && (await whenCaughtUp(db, clock, waiting));
+  const found = isProjected ? await searchTasks(db, search, { limit, after }) : await searchLog(db, filter);
+  return found.map(({ submitted_at, finished_at, progress, ...row }) => ({
+    ...row,
+    progress: progress === null ? null : { fraction: progress.fraction ?? null, message: progress.message ?? null },
+    submittedAt: submitted_at,
+    finishedAt: finished_at,
+    cursor: row.id,
+  }));
+}
+
+async function searchLog(db: Queryable, filter: ListFilter): Promise<FoundTask[]> {
   const { rows } = await db.query(
     `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, o.progress, t.submitted_at, t.finished_at
        from taskledger.tasks t left join taskledger.open_tasks o on o.task_id = t.id
       where ($1::text is null or t.state = $1) and ($2::text is null or t.name = $2) and ($3::text is null or t.queue = $3)
         and ($4::timestamptz is null or t.submitted_at >= $4) and ($5::uuid is null or t.id < $5)
+        and ($7::text is null or t.key = $7) and ($8::text is null or t.error_code = $8)
+        and ($9::timestamptz is null or t.submitted_at < $9)
       order by t.id desc limit $6`,
     [
       filter.state ?? null,
@@ -60,13 +75,10 @@ export async function listTasks(db: Queryable, filter: ListFilter = {}): Promise
       filter.since?.toISOString() ?? null,
       filter.after ?? null,
       filter.limit ?? 100,
+      filter.key ?? null,
+      filter.errorCode ?? null,
+      filter.until?.toISOString() ?? null,
     ],
   );
-  return (rows as TaskRow[]).map(({ submitted_at, finished_at, progress, ...row }) => ({
-    ...row,
-    progress: progress === null ? null : { fraction: progress.fraction ?? null, message: progress.message ?? null },
-    submittedAt: submitted_at,
-    finishedAt: finished_at,
-    cursor: row.id,
-  }));
+  return rows as FoundTask[];
 }
