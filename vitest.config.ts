@@ -14,6 +14,8 @@ export default defineConfig({
   test: {
     watch: false,
     teardownTimeout: 30_000,
+    // Most of a test of faults is waiting: on two processors two files at a time take two thirds of the time of one.
+    maxWorkers: 2,
     projects: [
       {
         // No input or output: no server is started for these.

@@ -55,7 +55,10 @@ async function releaseAfterKill(url, ledger, tasks) {
 /** Tasks a second before the server is killed under load, and after it accepts connections again. */
 async function restartUnderLoad(server, ledger, seconds) {
   const doneAt = [];
-  const runner = ledger.runner({ handlers: [small.handle(() => void doneAt.push(performance.now()))], concurrency: 24 });
+  const runner = ledger.runner({
+    handlers: [small.handle(() => void doneAt.push(performance.now()))],
+    concurrency: 24,
+  });
   const stopping = new AbortController();
   const submitting = keepSubmitted(ledger, stopping.signal);
   await runner.start();

@@ -36,8 +36,20 @@ export type { Duration } from './ledger/duration.ts';
 export type { StandardSchema } from './ledger/standard-schema.ts';
 export { FatalError, RetryAfter, RetryAt } from './runner/retry-errors.ts';
 export type { Runner, RunnerOptions } from './runner/runner.ts';
+export type { FollowedEvent, FollowOptions } from './events/blocks/follow.ts';
+export type { Codec, PayloadAbout } from './events/codec.ts';
 export type { LedgerEvent } from './events/event.ts';
 export type { TaskState, TaskStateName } from './events/task-state.ts';
+export type {
+  Audit,
+  BlockChoice,
+  Finding,
+  Head,
+  Moment,
+  ProvenEvent,
+  VerifyOptions,
+  VerifyReport,
+} from './audit/audit.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { createSignals, type Signal, type SignalMap, type SignalName, type Signals } from './signals.ts';
 export { migrate } from './postgres/migrate.ts';

@@ -1,22 +1,22 @@
 import type pg from 'pg';
+import { auditOf, type Audit } from './audit/audit.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { readConfig } from './config.ts';
+import { follow, type FollowedEvent, type FollowOptions } from './events/blocks/follow.ts';
+import type { Codec } from './events/codec.ts';
 import type { TaskEvent } from './events/event.ts';
 import { fold } from './events/evolve.ts';
-import { requireTaskName } from './events/names.ts';
-import { encodePayload } from './events/payload.ts';
 import { readTaskEvents } from './events/read.ts';
 import type { TaskState, TaskStateName } from './events/task-state.ts';
 import { requestAbort } from './ledger/abort.ts';
-import type { TaskDefinition } from './ledger/define-task.ts';
 import { listTasks, type ListFilter, type TaskSummary } from './ledger/list-tasks.ts';
+import { decodedEach, decodedHistory, encodedResolution } from './ledger/decoded.ts';
 import { refuseUnknownOptions, requireInteger } from './ledger/known-options.ts';
 import { writeError } from './ledger/outcome-unknown.ts';
 import { requireReason } from './ledger/reason.ts';
 import { requestReschedule, type Reschedule } from './ledger/reschedule.ts';
 import { resolveTask, type Resolution } from './ledger/resolve.ts';
 import { requestRetry } from './ledger/retry.ts';
-import { checkedBySchema } from './ledger/standard-schema.ts';
 import {
   submitTask,
   submitTasks,
@@ -29,6 +29,7 @@ import {
 import { requireCallOptions, requireItemOptions, requireItems } from './ledger/submit-options.ts';
 import type { Swept } from './ledger/sweep.ts';
 import { Sweeper } from './ledger/sweeper.ts';
+import { inputJson, requireTask, type TaskRef } from './ledger/task-input.ts';
 import { requireTaskId, taskNotFound } from './ledger/task-id.ts';
 import { waitForResult } from './ledger/wait-for-result.ts';
 import { asQueryable, type CallerTransaction } from './postgres/as-queryable.ts';
@@ -38,6 +39,7 @@ import { checkSchema } from './postgres/schema-status.ts';
 import { translateSqlError } from './postgres/sql-error.ts';
 import type { Queryable } from './postgres/queryable.ts';
 import { Runner, type RunnerOptions } from './runner/runner.ts';
+import { whenCaughtUp } from './projections/caught-up.ts';
 import { createSignals, type Signals } from './signals.ts';
 
 export interface LedgerOptions {
@@ -48,6 +50,8 @@ export interface LedgerOptions {
   /** Connections of the ledger's own pool. Default 10. */
   readonly maxConnections?: number;
   readonly signals?: Signals;
+  /** Encodes payloads before they are stored, and decodes them: docs/guides/personal-data.md. Runners opened here use it too. */
+  readonly codec?: Codec;
   /** What this process takes for the time. Default: the system's. Leases and events go by the database's, whatever this says. */
   readonly clock?: Clock;
 }
@@ -58,9 +62,11 @@ const ledgerOptions: Readonly<Record<keyof LedgerOptions, true>> = {
   pool: true,
   maxConnections: true,
   signals: true,
+  codec: true,
   clock: true,
 };
 const knownLedgerOptions: ReadonlySet<string> = new Set(Object.keys(ledgerOptions));
+const followOptions: ReadonlySet<string> = new Set<keyof FollowOptions>(['from', 'signal']);
 const reasonOptions: ReadonlySet<string> = new Set(['reason']);
 
 /** No statement of an application may wait longer for its answer: a connection can die without a word. */
@@ -76,8 +82,7 @@ export interface SubmitItem<Input> extends SubmitOptions {
   readonly input: Input;
 }
 
-/** A task to submit: its definition, or just its name. */
-export type TaskRef<Input> = TaskDefinition<Input> | string;
+export type { TaskRef };
 
 /** A connection to one site's ledger. Make one per process. */
 export interface Ledger extends AsyncDisposable {
@@ -94,6 +99,8 @@ export interface Ledger extends AsyncDisposable {
   history(id: string): Promise<TaskEvent[]>;
   /** Tasks, newest first, a page at a time. */
   list(filter?: ListFilter): Promise<TaskSummary[]>;
+  /** True once everything visible at the call is projected; false when that takes longer. Default 10 000 ms. */
+  whenCaughtUp(options?: { readonly timeoutMs?: number }): Promise<boolean>;
   /** Waits for the task's output. @throws LedgerError TASKLEDGER_TIMEOUT, TASKLEDGER_TASK_NOT_COMPLETED */
   result(id: string, options?: { readonly timeoutMs?: number }): Promise<unknown>;
   /** Asks for the task to be aborted; answers the state it is in now. @throws LedgerError TASKLEDGER_NOT_FOUND */
@@ -106,6 +113,14 @@ export interface Ledger extends AsyncDisposable {
   resolve(id: string, resolution: Resolution): Promise<TaskStateName>;
   /** Ends lost leases, missed windows and passed deadlines once, as every runner does each second. */
   sweep(): Promise<Swept>;
+  /** Looking back: verify, prove, export, any task at any moment. Payloads are as they are stored. */
+  readonly audit: Audit;
+  /**
+   * Every sealed event, in an order in which none is skipped and none comes twice; waits for new ones until `signal`
+   * aborts. Needs a daemon that seals. Store `position` together with what you do because of the event, and follow from it.
+   * @throws LedgerError (while iterating) TASKLEDGER_INVALID_OPTION, TASKLEDGER_UNREACHABLE, TASKLEDGER_NOT_PROVEN
+   */
+  follow(options?: FollowOptions): AsyncIterableIterator<FollowedEvent>;
   /** A runner for these handlers, not started yet. */
   runner(options: RunnerOptions): Runner;
   close(): Promise<void>;
@@ -126,8 +141,8 @@ export async function openLedger(options: LedgerOptions = {}): Promise<Ledger> {
   const close = (): Promise<void> => (options.pool === undefined && !pool.ended ? pool.end() : Promise.resolve());
   try {
     const { site } = await checkSchema(pool);
-    const { clock = systemClock } = options;
-    return ledgerOn(pool, { site, signals, clock, connectionString, close });
+    const { clock = systemClock, codec } = options;
+    return ledgerOn(pool, { site, signals, clock, codec, connectionString, close });
   } catch (error) {
     await close();
     throw translateSqlError(error);
@@ -138,24 +153,16 @@ interface Opened {
   readonly site: string;
   readonly signals: Signals;
   readonly clock: Clock;
+  readonly codec: Codec | undefined;
   readonly connectionString: string | undefined;
   readonly close: () => Promise<void>;
 }
 
-function ledgerOn(pool: pg.Pool, { site, signals, clock, connectionString, close }: Opened): Ledger {
-  const recorded = async <T extends Submitted | Submitted[]>(work: Promise<T>): Promise<T> => {
-    const startedAt = clock.monotonic();
-    const answer = await work;
-    const tasks = [answer].flat();
-    const created = tasks.filter((task) => task.created).length;
-    signals.emit('submit.recorded', { tasks: tasks.length, created, durationMs: clock.monotonic() - startedAt });
-    return answer;
-  };
-  const dbOf = ({ tx }: SubmitCall): Queryable => (tx === undefined ? pool : asQueryable(tx));
+function ledgerOn(pool: pg.Pool, { site, signals, clock, codec, connectionString, close }: Opened): Ledger {
   const events = async (id: string): Promise<TaskEvent[]> => {
     const found = await translated(readTaskEvents(pool, requireTaskId(id)));
     if (found.length === 0) throw taskNotFound(id);
-    return found;
+    return codec === undefined ? found : await decodedHistory(found, codec);
   };
   const get = async (id: string): Promise<TaskState> => {
     const state = fold(await events(id));
@@ -165,10 +172,57 @@ function ledgerOn(pool: pg.Pool, { site, signals, clock, connectionString, close
   return {
     site,
     signals,
+    ...submitCalls(pool, { signals, clock, codec }),
+    get,
+    history: events,
+    whenCaughtUp: ({ timeoutMs = 10_000 } = {}) => translated(whenCaughtUp(pool, clock, { timeoutMs })),
+    list: (filter) => translated(listTasks(pool, clock, filter)),
+    abort: (id, options = {}) => written(id, (task) => requestAbort(pool, task, reasonOf(options, 'abort'))),
+    retry: (id, options = {}) => written(id, (task) => requestRetry(pool, task, reasonOf(options, 'retry'))),
+    reschedule: (id, change) => written(id, (task) => requestReschedule(pool, task, change)),
+    resolve: async (id, resolution) => {
+      const encoded = codec === undefined ? resolution : await encodedResolution(await get(id), resolution, codec);
+      return await written(id, (task) => resolveTask(pool, task, encoded));
+    },
+    audit: auditOf(pool),
+    sweep: () => translated(new Sweeper({ db: pool, clock, signals }).runOnce()),
+    follow: (options = {}) => {
+      refuseUnknownOptions(options, followOptions, 'follow');
+      return translatedEach(decodedEach(follow(pool, { ...options, clock }), codec));
+    },
+    result: (id, { timeoutMs = 60_000 } = {}) => waitForResult(id, get, { timeoutMs, clock }),
+    runner: (runnerOptions) =>
+      new Runner(runnerOptions, {
+        connectionString: requireConnectionString(connectionString),
+        clock,
+        random: Math.random,
+        signals,
+        codec,
+      }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Submitting, in the caller's transaction where one is given. */
+function submitCalls(
+  pool: pg.Pool,
+  { signals, clock, codec }: Pick<Opened, 'signals' | 'clock' | 'codec'>,
+): Pick<Ledger, 'submit' | 'submitMany'> {
+  const recorded = async <T extends Submitted | Submitted[]>(work: Promise<T>): Promise<T> => {
+    const startedAt = clock.monotonic();
+    const answer = await work;
+    const tasks = [answer].flat();
+    const created = tasks.filter((task) => task.created).length;
+    signals.emit('submit.recorded', { tasks: tasks.length, created, durationMs: clock.monotonic() - startedAt });
+    return answer;
+  };
+  const dbOf = ({ tx }: SubmitCall): Queryable => (tx === undefined ? pool : asQueryable(tx));
+  return {
     submit: async (task, input, call = {}) => {
       requireTask(task);
       requireCallOptions(call, 'submit');
-      return recorded(submitTask(dbOf(call), kindOf(task, call), await inputJson(task, input), call));
+      return recorded(submitTask(dbOf(call), kindOf(task, call), await inputJson(task, input, codec, call.key), call));
     },
     submitMany: async (task, items, call = {}) => {
       requireTask(task);
@@ -178,28 +232,10 @@ function ledgerOn(pool: pg.Pool, { site, signals, clock, connectionString, close
       for (const item of items) {
         requireItemOptions(item);
         const { input, ...own } = item;
-        batch.push({ ...own, inputJson: await inputJson(task, input) });
+        batch.push({ ...own, inputJson: await inputJson(task, input, codec, own.key ?? call.key) });
       }
       return recorded(submitTasks(dbOf(call), kindOf(task, call), batch, call));
     },
-    get,
-    history: events,
-    list: (filter) => translated(listTasks(pool, filter)),
-    abort: (id, options = {}) => written(id, (task) => requestAbort(pool, task, reasonOf(options, 'abort'))),
-    retry: (id, options = {}) => written(id, (task) => requestRetry(pool, task, reasonOf(options, 'retry'))),
-    reschedule: (id, change) => written(id, (task) => requestReschedule(pool, task, change)),
-    resolve: (id, resolution) => written(id, (task) => resolveTask(pool, task, resolution)),
-    sweep: () => translated(new Sweeper({ db: pool, clock, signals }).runOnce()),
-    result: (id, { timeoutMs = 60_000 } = {}) => waitForResult(id, get, { timeoutMs, clock }),
-    runner: (runnerOptions) =>
-      new Runner(runnerOptions, {
-        connectionString: requireConnectionString(connectionString),
-        clock,
-        random: Math.random,
-        signals,
-      }),
-    close,
-    [Symbol.asyncDispose]: close,
   };
 }
 
@@ -217,18 +253,6 @@ function kindOf<Input>(task: TaskRef<Input>, call: SubmitCall): SubmissionKind {
     ...own,
     name,
   };
-}
-
-/** JavaScript callers pass whatever they have: what is no definition has no name either. */
-function requireTask(task: unknown): void {
-  const isDefinition = typeof task === 'object' && task !== null && 'name' in task;
-  requireTaskName((isDefinition ? task.name : task) as string);
-}
-
-async function inputJson<Input>(task: TaskRef<Input>, input: Input): Promise<string> {
-  if (typeof task === 'string') return encodePayload(input, `the input of ${task}`);
-  const what = `the input of ${task.name}`;
-  return encodePayload(task.input === undefined ? input : await checkedBySchema(task.input, input, what), what);
 }
 
 /** What a request to do something to this task comes to. */
@@ -249,6 +273,14 @@ function reasonOf(options: { readonly reason?: string }, what: string): string |
 async function translated<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
+  } catch (error) {
+    throw translateSqlError(error);
+  }
+}
+
+async function* translatedEach<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* items;
   } catch (error) {
     throw translateSqlError(error);
   }

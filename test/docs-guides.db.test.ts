@@ -9,7 +9,7 @@ import { hasPsql, PageSession } from './support/pages/page-session.ts';
 import { repositoryFiles, repositoryRoot } from './support/repository.ts';
 
 /** Pages whose blocks are run by tests of their own, or hold nothing to run. */
-const elsewhere = ['isolation.md'];
+const elsewhere = ['isolation.md', 'personal-data.md'];
 const because = hasPsql ? '' : ' (SQL by the driver: this machine has no psql)';
 
 test('docs/guides/first-task.md works from top to bottom, with nothing but the package', async () => {
@@ -61,7 +61,9 @@ test('every command and option that a page or a unit file names exists', async (
   const help = new Map<string, string>();
   for (const command of new Set(used.map((one) => one.command))) {
     const { status, stdout } = await runCli([command, '--help']);
-    help.set(command, status === 0 ? stdout : '');
+    const below = [...stdout.matchAll(/^ {2}([a-z][a-z-]*) \[options\]/gm)].map(([, name = '']) => name);
+    const texts = await Promise.all(below.map(async (name) => (await runCli([command, name, '--help'])).stdout));
+    help.set(command, status === 0 ? [stdout, ...texts].join('\n') : '');
   }
   const unknown = used.flatMap(({ place, command, options }) => {
     const text = help.get(command) ?? '';

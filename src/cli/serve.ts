@@ -17,7 +17,10 @@ export function addServe(program: Command): void {
     .description(
       'the daemon of a site, until told to stop: ends lost leases, missed windows and passed deadlines, seals blocks; logs go to stderr',
     )
-    .option('--key <file>', 'private key to seal blocks with (default: TASKLEDGER_SITE_KEY or TASKLEDGER_SITE_KEY_FILE)')
+    .option(
+      '--key <file>',
+      'private key to seal blocks with (default: TASKLEDGER_SITE_KEY or TASKLEDGER_SITE_KEY_FILE)',
+    )
     .addHelpText(
       'after',
       `

@@ -46,7 +46,7 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<OpenDaemon
   const pool = createPool({ connectionString, max: connections, applicationName: 'taskledger serve', answerTimeoutMs });
   const close = async (): Promise<void> => (pool.ended ? undefined : await pool.end());
   try {
-    const site = await waitForSite(pool, { clock, signals, stopped, purpose: 'daemon' });
+    const site = await waitForSite(pool, { clock, signals, stopped });
     if (site === undefined) {
       await close();
       return undefined;

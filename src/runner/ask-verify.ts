@@ -1,3 +1,4 @@
+import { encodeJson, type Codec } from '../events/codec.ts';
 import { encodePayload } from '../events/payload.ts';
 import { MAX_REASON_LENGTH } from '../events/limits.ts';
 import type { DoubtAnswer } from '../ledger/answer-doubt.ts';
@@ -9,13 +10,23 @@ import type { Doubt } from '../ledger/take-doubts.ts';
  * Asks a verify handler about one task in doubt. Never rejects: a handler that throws, or answers what is no answer, does
  * not know, and neither does anybody else.
  */
-export async function askVerify(handler: Handler, doubt: Doubt, signal: AbortSignal): Promise<DoubtAnswer> {
+export async function askVerify(
+  handler: Handler,
+  doubt: Doubt,
+  signal: AbortSignal,
+  codec?: Codec,
+): Promise<DoubtAnswer> {
   const { taskId, attempt, submitted } = doubt;
   const { name } = submitted;
   try {
     if (handler.verify === undefined) return unknown(`this runner has no verify handler for ${name}`);
-    const input = await checkedBySchema(handler.definition.input, submitted.input, `the input of ${name}`);
-    return await checked(handler, await handler.verify({ taskId, name, input, attempt, signal }));
+    const stored = submitted.input;
+    const told = codec === undefined ? stored : await codec.decode(stored, { what: 'input', name, taskId });
+    const input = await checkedBySchema(handler.definition.input, told, `the input of ${name}`);
+    const answer = await checked(handler, await handler.verify({ taskId, name, input, attempt, signal }));
+    if (!('outputJson' in answer) || answer.outputJson === undefined) return answer;
+    const about = { what: 'output', name, taskId, input: told } as const;
+    return { ...answer, outputJson: await encodeJson(answer.outputJson, codec, about) };
   } catch (error) {
     return unknown(messageOf(error));
   }

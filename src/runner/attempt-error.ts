@@ -11,12 +11,13 @@ const maxCauses = 3;
  * one that has no JSON gets whatever text there is.
  */
 function shownAs(thrown: unknown): string {
-  if (typeof thrown !== 'object' || thrown === null) return textOf(thrown);
+  const text = textOf(thrown);
+  if (!Array.isArray(thrown) && !/^\[object \w+\]$/.test(text)) return text;
   try {
-    const text = String(thrown);
-    return /^\[object \w+\]$/.test(text) || Array.isArray(thrown) ? JSON.stringify(thrown) : text;
+    // Undefined where its toJSON says so.
+    return textOf(JSON.stringify(thrown));
   } catch {
-    return textOf(thrown);
+    return text;
   }
 }
 

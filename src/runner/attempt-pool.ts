@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { Codec } from '../events/codec.ts';
 import type { Lease } from '../ledger/claim.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
@@ -16,6 +17,7 @@ interface AttemptPoolOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly signals: Signals;
+  readonly codec?: Codec | undefined;
   readonly sendProgress: (claimId: string, taskId: string, progress: Progress) => Promise<ProgressAnswer>;
   /** Every lease that was added ends in exactly one outcome, or in `lose`. */
   readonly onOutcome: (outcome: Outcome) => void;
@@ -33,7 +35,7 @@ export class AttemptPool {
 
   constructor(options: AttemptPoolOptions) {
     this.#options = options;
-    this.#executions = new Executions(options.clock);
+    this.#executions = new Executions(options.clock, options.codec);
     this.#progress = new ProgressReports({
       clock: options.clock,
       signals: options.signals,

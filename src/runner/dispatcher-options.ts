@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { Codec } from '../events/codec.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import type { ExchangeAnswer, ExchangeRequest } from '../ledger/exchange.ts';
@@ -23,6 +24,7 @@ export interface DispatcherOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly signals: Signals;
+  readonly codec?: Codec | undefined;
   /** One round trip to the ledger. */
   readonly exchange: (request: ExchangeRequest) => Promise<ExchangeAnswer>;
   /** What became of claims whose answers were lost: those that are in force, renewed. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
+import type { Codec } from '../events/codec.ts';
 import { armDoorbell } from '../ledger/arm-doorbell.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import { Sweeper } from '../ledger/sweeper.ts';
@@ -23,6 +24,7 @@ export interface RunnerSurroundings {
   readonly clock: Clock;
   readonly random: () => number;
   readonly signals: Signals;
+  readonly codec?: Codec | undefined;
 }
 
 /**
@@ -143,7 +145,7 @@ export class Runner {
   }
 
   #assemble(): RunningParts {
-    const { connectionString, clock, random, signals } = this.#around;
+    const { connectionString, clock, random, signals, codec } = this.#around;
     const {
       concurrency = 10,
       connections = 3,
@@ -179,6 +181,7 @@ export class Runner {
       clock,
       random,
       signals,
+      codec,
       ...ledgerCalls(pool).dispatcher,
       onClaim: (claim, sentAtMs) => {
         fences.hold(claim.claimId, sentAtMs);

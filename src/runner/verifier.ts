@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { errorCodeOf } from '../errors.ts';
 import type { AnsweredState, DoubtAnswer } from '../ledger/answer-doubt.ts';
+import type { Codec } from '../events/codec.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import type { Doubt, TakeRequest } from '../ledger/take-doubts.ts';
 import type { Signals } from '../signals.ts';
@@ -13,6 +14,7 @@ export interface VerifierOptions {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly signals: Signals;
+  readonly codec?: Codec | undefined;
   readonly newSecret: () => string;
   readonly take: (request: TakeRequest) => Promise<readonly Doubt[]>;
   readonly answer: (
@@ -126,7 +128,7 @@ export class Verifier {
     const late = clock
       .sleep(timeoutMs, answered.signal)
       .then(() => unknown(`the verify handler did not answer within ${timeoutMs} ms`));
-    const said = await Promise.race([stopped, askVerify(handler, doubt, over.signal), late]);
+    const said = await Promise.race([stopped, askVerify(handler, doubt, over.signal, this.#options.codec), late]);
     answered.abort();
     over.abort(new Error('timeout'));
     return said;

@@ -62,7 +62,9 @@ test(`a full disk refuses clearly and loses nothing; with room again, tasks and 
     .poll(() => own.ledger.submit('some.task', 'after', { key: 'after' }).catch(() => undefined), { timeout: 20_000 })
     .toBeDefined()
     .then(() => own.ledger.submit('some.task', 'after', { key: 'after' }));
-  await endsWell(own, { ...trouble, acknowledged: [before.id, ...trouble.acknowledged, after.id] }, () => effects.lines());
+  await endsWell(own, { ...trouble, acknowledged: [before.id, ...trouble.acknowledged, after.id] }, () =>
+    effects.lines(),
+  );
 }, 120_000);
 
 async function simulated(handler: ReturnType<typeof task.handle>, lines: () => Promise<string[]>): Promise<void> {

@@ -3,6 +3,7 @@ import { systemClock } from '../../clock.ts';
 import { integer } from '../parse-options.ts';
 import { stopSignals } from '../stop-signals.ts';
 import { openTerminal, type Terminal } from '../terminal.ts';
+import { runAlteredHistory } from './altered-history.ts';
 import { openDemoSite, type DemoSite } from './demo-site.ts';
 import { printEnding, printSummary } from './print-ending.ts';
 import { runStory } from './story.ts';
@@ -57,10 +58,18 @@ async function play(site: DemoSite, options: DemoOptions, terminal: Terminal, st
   };
   tell(`Site ${siteName} is there, on PostgreSQL ${site.server.version}.`);
   const { chapters, paymentId } = await runStory(site, options.tasks, tell);
-  const inventory = await takeInventory(site);
+  const altered = await runAlteredHistory(site, paymentId, tell);
+  const counted = await takeInventory(site);
+  const inventory = { ...counted, verified: counted.verified && altered.verified };
   const keptUrl = options.keep === true ? site.server.url : undefined;
   if (!inventory.verified || !inventory.converged) process.exitCode = 1;
-  const ending = { chapters, inventory, site: siteName, seconds: Number(seconds()), keptUrl };
+  const ending = {
+    chapters: [...chapters, altered.chapter],
+    inventory,
+    site: siteName,
+    seconds: Number(seconds()),
+    keptUrl,
+  };
   if (terminal.json) printSummary(ending, terminal);
   else printEnding({ ...ending, history: await site.ledger.history(paymentId) }, terminal);
 }

@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../clock.ts';
-import { durationText } from '../tell-event.ts';
+import { inheritedEnvironment } from '../../config.ts';
+import { durationText } from '../duration-text.ts';
 import { paidPayout } from './app-transactions.ts';
 import { askBank } from './bank.ts';
 import type { Chapter, Narrator } from './chapter.ts';
@@ -49,7 +50,7 @@ function startRunner({ server, atClose }: DemoSite): ChildProcess {
   const main = fileURLToPath(new URL('../main.js', import.meta.url));
   const handlers = fileURLToPath(new URL('./payment-handlers.js', import.meta.url));
   const runner = spawn(process.execPath, [main, 'run', '--handlers', handlers, '--ttl', '2s'], {
-    env: { ...process.env, TASKLEDGER_DATABASE_URL: server.url },
+    env: { ...inheritedEnvironment(), TASKLEDGER_DATABASE_URL: server.url },
     stdio: ['pipe', 'ignore', 'ignore'],
   });
   atClose.push(async () => {

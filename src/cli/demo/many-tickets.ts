@@ -1,5 +1,5 @@
 import { systemClock } from '../../clock.ts';
-import { durationText } from '../tell-event.ts';
+import { durationText } from '../duration-text.ts';
 import type { Chapter, Narrator } from './chapter.ts';
 import type { DemoSite } from './demo-site.ts';
 import { issueTicket } from './demo-tasks.ts';

@@ -3,6 +3,7 @@
  * bank to pay, and would then wait for the confirmation; it never gets that far.
  */
 import { systemClock } from '../../clock.ts';
+import { readConfig } from '../../config.ts';
 import { createPool } from '../../postgres/pool.ts';
 import { bankReference } from './bank.ts';
 import { settlePayout } from './demo-tasks.ts';
@@ -10,7 +11,7 @@ import { settlePayout } from './demo-tasks.ts';
 // The demo holds the other end: whatever ends the demo ends this process too.
 process.stdin.on('end', () => process.exit()).resume();
 
-const bank = createPool({ connectionString: process.env['TASKLEDGER_DATABASE_URL'] ?? '', max: 1 });
+const bank = createPool({ connectionString: readConfig('TASKLEDGER_DATABASE_URL') ?? '', max: 1 });
 
 export const settle = settlePayout.handle(async ({ input, progress, signal }) => {
   await progress({ message: `asking the bank to pay ${input.payoutId}` });

@@ -40,8 +40,8 @@ export function printEnding(ending: Ending & { readonly history: readonly TaskEv
   const facts = `${inventory.tasks} tasks, ${inventory.events} events, ${seconds} s.`;
   terminal.line(
     inventory.verified
-      ? `${facts} ${green('Every state was computed again from its events, and is what the tables say.')}`
-      : `${facts} ${red('Some states are not what their events say: please report this.')}`,
+      ? `${facts} ${green('Every state was computed again from its events, and every event is as it was sealed.')}`
+      : `${facts} ${red('Some states or events are not what they should be: please report this.')}`,
   );
   if (!inventory.converged) terminal.line(red('Some tasks are waiting that should have run: please report this.'));
   terminal.line('');

@@ -1,5 +1,7 @@
 import type { Clock } from '../../clock.ts';
+import type { Codec } from '../../events/codec.ts';
 import type { Handler } from '../../ledger/define-task.ts';
+import { codecExecution } from './codec-execution.ts';
 import type { Execution } from './execution.ts';
 import { inlineExecution } from './inline-execution.ts';
 import { ProcessExecution } from './process-execution.ts';
@@ -7,13 +9,20 @@ import { ProcessExecution } from './process-execution.ts';
 /** The executions of a runner, one for each level of isolation; those that hold anything are made on first use. */
 export class Executions {
   readonly #clock: Clock;
+  readonly #codec: Codec | undefined;
   #process: ProcessExecution | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, codec?: Codec) {
     this.#clock = clock;
+    this.#codec = codec;
   }
 
-  of({ isolation }: Handler): Execution {
+  of(handler: Handler): Execution {
+    const execution = this.#level(handler);
+    return this.#codec === undefined ? execution : codecExecution(execution, this.#codec);
+  }
+
+  #level({ isolation }: Handler): Execution {
     if (isolation === undefined) return inlineExecution;
     return (this.#process ??= new ProcessExecution(this.#clock));
   }

@@ -10,16 +10,19 @@ export interface UsedCommand {
 
 /**
  * Every `taskledger COMMAND … --option` a page shows, in code blocks, in `inline code` and in unit files. A line of text
- * that merely speaks of taskledger is none.
+ * that merely speaks of taskledger is none, nor is what a block of `text` shows.
  */
 export function commandsOf({ path, text }: TreeFile): UsedCommand[] {
-  let inBlock = !path.endsWith('.md');
+  // The language of the block a line is in; undefined outside of one.
+  let block = path.endsWith('.md') ? undefined : 'unit';
   return text.split('\n').flatMap((line, index) => {
-    if (line.trimStart().startsWith('```')) {
-      inBlock = path.endsWith('.md') ? !inBlock : inBlock;
+    const fence = /^\s*```(\w*)/.exec(line)?.[1];
+    if (fence !== undefined && path.endsWith('.md')) {
+      block = block === undefined ? fence : undefined;
       return [];
     }
-    const code = inBlock ? [line] : [...line.matchAll(/`([^`]+)`/g)].map(([, inline]) => inline ?? '');
+    if (block === 'text') return [];
+    const code = block !== undefined ? [line] : [...line.matchAll(/`([^`]+)`/g)].map(([, inline]) => inline ?? '');
     return code.flatMap((one) => commandsIn(one).map((used) => ({ ...used, place: `${path}:${index + 1}` })));
   });
 }

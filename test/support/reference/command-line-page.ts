@@ -19,7 +19,15 @@ function addedHelp(command: Command): string {
   return added.slice(command.helpInformation().length).trim();
 }
 
-function section(command: Command): string[] {
+/** Every command by its whole name: `audit verify`, not `audit`. */
+function namedCommands(command: Command, before = ''): { readonly name: string; readonly command: Command }[] {
+  return command.commands.flatMap((each) => {
+    const name = `${before}${each.name()}`;
+    return each.commands.length === 0 ? [{ name, command: each }] : namedCommands(each, `${name} `);
+  });
+}
+
+function section({ name, command }: { readonly name: string; readonly command: Command }): string[] {
   const help = command.createHelp();
   const added = addedHelp(command);
   const listed = help.visibleArguments(command).map((one) => [`\`<${one.name()}>\``, help.argumentDescription(one)]);
@@ -28,7 +36,7 @@ function section(command: Command): string[] {
     .filter((one) => one.long !== '--help')
     .map((one) => [`\`${one.flags}\``, help.optionDescription(one)]);
   return [
-    `## ${command.name()}`,
+    `## ${name}`,
     '',
     `\`${help.commandUsage(command)}\``,
     '',
@@ -42,8 +50,8 @@ function section(command: Command): string[] {
 
 export const commandLinePage: ReferencePage = {
   file: 'docs/reference/command-line.md',
-  names: async () => (await createProgram()).commands.map((command) => command.name()),
-  named: /^## (\w+)$/gm,
+  names: async () => namedCommands(await createProgram()).map(({ name }) => name),
+  named: /^## ([\w -]+)$/gm,
   render: async () => {
     const program = await createProgram();
     return [
@@ -63,7 +71,7 @@ export const commandLinePage: ReferencePage = {
         ],
       ),
       '',
-      ...program.commands.flatMap(section),
+      ...namedCommands(program).flatMap(section),
     ].join('\n');
   },
 };

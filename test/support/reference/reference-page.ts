@@ -14,7 +14,7 @@ export function writtenFrom(source: string): string {
 }
 
 /** Text inside a cell of a table. */
-export function cell(text: string): string {
+function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 }
 
