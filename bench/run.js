@@ -7,9 +7,12 @@ import { checkBuild, installPackages, withPeersNode } from './prepare.js';
 const benchmarks = {
   drain: 'how fast 100 000 waiting tasks are run, in tuned batches and one at a time',
   submit: 'how fast tasks are submitted, in batches and singly inside an app transaction',
+  sustained: 'the drain with sealing and projecting, until the last event is sealed and projected',
   latency: 'from the call of submit to the start of the handler, on an idle system',
   projections: 'what sealing and each projection cost per event, and the bytes they keep',
   functions: 'what each SQL function costs with a million open tasks and no statistics',
+  proven: 'from an event to its block and its projection under load, verifying, and memory',
+  verify: 'sealing and verifying ten million events, and the memory that takes',
   recovery: 'how long a killed runner, a killed Postgres and an abort are felt',
   rebuild: 'how long making the open tasks anew from a log of a million events takes, and the comparison',
 };
@@ -67,6 +70,16 @@ if (!withPeersNode()) {
   if (options.name === 'functions') {
     const { measureFunctions } = await import('./functions.js');
     await measureFunctions(options);
+    process.exit(0);
+  }
+  if (options.name === 'verify') {
+    const { measureVerify } = await import('./verify.js');
+    await measureVerify(options);
+    process.exit(0);
+  }
+  if (options.name === 'proven') {
+    const { measureProven } = await import('./proven.js');
+    await measureProven(options);
     process.exit(0);
   }
   if (options.name === 'recovery') {

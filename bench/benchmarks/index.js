@@ -8,5 +8,6 @@
 import { drain } from './drain.js';
 import { latency } from './latency.js';
 import { submit } from './submit.js';
+import { sustained } from './sustained.js';
 
-export const benchmarks = { drain, submit, latency };
+export const benchmarks = { drain, submit, latency, sustained };

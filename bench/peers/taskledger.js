@@ -7,6 +7,7 @@ import { startProcesses } from '../processes.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 const script = new URL('taskledger-process.js', import.meta.url);
+const daemonScript = new URL('taskledger-daemon-process.js', import.meta.url);
 const submitOne = "select id from taskledger.submit('bench.noop', $1::json)";
 
 export function taskledger({ timed }) {
@@ -20,6 +21,21 @@ export function taskledger({ timed }) {
       return await timed(() => children.run());
     } finally {
       await children.stop();
+    }
+  }
+
+  /** A daemon that seals and projects beside the runner; without one, only the runner's part. */
+  async function runSustained({ daemon, runner }) {
+    const beside = daemon ? await startProcesses(daemonScript, 1, { url }) : undefined;
+    const children = await startProcesses(script, 1, { url, runner });
+    try {
+      return await timed(async () => {
+        const parts = await Promise.all([children.run(), beside?.run()]);
+        return { childCpuSeconds: parts.reduce((sum, part) => sum + (part?.childCpuSeconds ?? 0), 0) };
+      });
+    } finally {
+      await children.stop();
+      await beside?.stop();
     }
   }
 
@@ -51,6 +67,9 @@ export function taskledger({ timed }) {
       { label: '1 process, 3 connections', processes: 1, runner: { concurrency: 24, connections: 3 } },
       { label: '2 processes, 2 connections', processes: 2, runner: { concurrency: 24, connections: 2 } },
     ],
+    sustainedVariants: [{ label: 'sealed, projected', daemon: true, runner: { concurrency: 24, connections: 3 } }],
+    unsealedVariants: [{ label: 'no daemon', daemon: false, runner: { concurrency: 24, connections: 3 } }],
+    sustained: (_n, variant) => runSustained(variant),
     drain: (_n, variant) => runUntilEmpty(variant),
     singleVariants: [
       // 24 places, no task leased before there is a place for it, each recorded as soon as it ends; what ends within the

@@ -59,7 +59,8 @@ const statesAt = (sites: string, blocks: string): string => `
     from unnest(${sites}::text[], ${blocks}::bigint[]) as cut(site, block)
     join taskledger.blocks b on b.site = cut.site and b.number <= cut.block
    cross join unnest(b.members) r
-    join taskledger.events e on e.site = b.site and e.seq >= lower(r) and e.seq < upper(r)
+   cross join lateral (
+         select * from taskledger.events e where e.site = b.site and e.seq >= lower(r) and e.seq < upper(r) offset 0) e
    where e.version is not null and e.type <> 'task.request_refused'
    order by e.task_id, e.epoch desc, e.version desc`;
 

@@ -42,13 +42,17 @@ export async function recomputeBlocks(
   from: bigint,
   to: bigint,
 ): Promise<RecomputedBlock[]> {
+  // Without `offset 0` the planner may join the other way round, and read the whole stream for each block.
   const { rows } = await db.query(
     `select ${blockColumns}, l.found, l.leaves
        from taskledger.blocks b
       cross join lateral (
-            select count(*)::int as found, string_agg(${leafSql}, '' order by e.seq) as leaves
+            select count(*)::int as found, string_agg(e.leaf, '' order by e.seq) as leaves
               from unnest(b.members) r
-              join taskledger.events e on e.site = b.site and e.seq >= lower(r) and e.seq < upper(r)) l
+             cross join lateral (
+                   select e.seq, ${leafSql} as leaf
+                     from taskledger.events e
+                    where e.site = $1 and e.seq >= lower(r) and e.seq < upper(r) offset 0) e) l
       where b.site = $1 and b.number between $2 and $3
       order by b.number`,
     [site, String(from), String(to)],

@@ -1,0 +1,44 @@
+// The daemon of a site beside the runners: seals and projects all the time. It is done when no task is open and everything
+// that was recorded is sealed and projected.
+import pg from 'pg';
+import { systemClock } from '../../dist/clock.js';
+import { openDaemon } from '../../dist/daemon/open-daemon.js';
+import { addSiteKey } from '../../dist/events/blocks/known-key.js';
+import { temporarySiteKey } from '../../dist/events/blocks/site-key.js';
+import { whenCaughtUp } from '../../dist/projections/caught-up.js';
+import { createSignals } from '../../dist/index.js';
+import { serve } from '../processes.js';
+
+const hour = 3_600_000;
+
+serve(async ({ url }) => {
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  const key = temporarySiteKey();
+  await addSiteKey(pool, key);
+  const stopping = new AbortController();
+  const opened = await openDaemon({
+    connectionString: url,
+    key,
+    clock: systemClock,
+    signals: createSignals(),
+    random: Math.random,
+    stopped: stopping.signal,
+  });
+  opened.daemon.start();
+  // The submissions are not what is measured.
+  await whenCaughtUp(pool, systemClock, { timeoutMs: hour });
+  return {
+    async run() {
+      for (;;) {
+        const { rows } = await pool.query('select exists (select from taskledger.open_tasks) as busy');
+        if (!rows[0].busy) break;
+        await systemClock.sleep(50);
+      }
+      await whenCaughtUp(pool, systemClock, { timeoutMs: hour });
+    },
+    async close() {
+      await opened[Symbol.asyncDispose]();
+      await pool.end();
+    },
+  };
+});
