@@ -58,7 +58,7 @@ export interface VerifyReport {
 }
 
 /** Events whose leaves are in memory at a time, per connection; a single block may be larger. */
-const partEvents = 20_000;
+const partEvents = 10_000;
 const partBlocks = 500;
 
 /**

@@ -13,19 +13,20 @@ function interiorHash(left: Buffer, right: Buffer): Buffer {
   return hash('sha256', interior, 'buffer');
 }
 
-/** The leaf hashes that lie end to end in `leaves`. */
-function split(leaves: Buffer): Buffer[] {
-  const parts: Buffer[] = [];
-  for (let at = 0; at < leaves.length; at += HASH_BYTES) parts.push(leaves.subarray(at, at + HASH_BYTES));
-  return parts;
-}
-
-/** One level up: neighbours are hashed together, a last one without a neighbour is taken along as it is. */
-function levelAbove(level: readonly Buffer[]): Buffer[] {
-  const above: Buffer[] = [];
-  for (let i = 0; i < level.length; i += 2) {
-    const [left, right] = [level[i], level[i + 1]];
-    if (left !== undefined) above.push(right === undefined ? left : interiorHash(left, right));
+/**
+ * One level up, in place: neighbours are hashed together, a last one without a neighbour is taken along as it is. Answers
+ * how many there are now. As text, since a Buffer for each hash is memory that is given back late.
+ */
+function climb(level: Buffer, count: number): number {
+  const above = Math.ceil(count / 2);
+  for (let to = 0; to < above; to += 1) {
+    const from = 2 * to * HASH_BYTES;
+    if (2 * to + 1 === count) {
+      level.copy(level, to * HASH_BYTES, from, from + HASH_BYTES);
+    } else {
+      level.copy(interior, 1, from, from + 2 * HASH_BYTES);
+      level.write(hash('sha256', interior, 'binary'), to * HASH_BYTES, 'binary');
+    }
   }
   return above;
 }
@@ -37,10 +38,10 @@ function levelAbove(level: readonly Buffer[]): Buffer[] {
  * @returns 32 bytes
  */
 export function merkleRoot(leaves: Buffer): Buffer {
-  let level = split(leaves);
-  if (level.length === 0) return hash('sha256', '', 'buffer');
-  while (level.length > 1) level = levelAbove(level);
-  return level[0] ?? leaves;
+  if (leaves.length === 0) return hash('sha256', '', 'buffer');
+  const level = Buffer.from(leaves);
+  for (let count = leaves.length / HASH_BYTES; count > 1;) count = climb(level, count);
+  return Buffer.from(level.subarray(0, HASH_BYTES));
 }
 
 /**
@@ -49,11 +50,12 @@ export function merkleRoot(leaves: Buffer): Buffer {
  */
 export function inclusionPath(leaves: Buffer, index: number): Buffer[] {
   const path: Buffer[] = [];
-  let level = split(leaves);
-  for (let at = index; level.length > 1; at >>= 1) {
-    const sibling = level[at ^ 1];
-    if (sibling !== undefined) path.push(sibling);
-    level = levelAbove(level);
+  const level = Buffer.from(leaves);
+  let at = index;
+  for (let count = leaves.length / HASH_BYTES; count > 1; at >>= 1) {
+    const sibling = at ^ 1;
+    if (sibling < count) path.push(Buffer.from(level.subarray(sibling * HASH_BYTES, (sibling + 1) * HASH_BYTES)));
+    count = climb(level, count);
   }
   return path;
 }

@@ -70,8 +70,10 @@ test('Ctrl-C does not reach the server, so that its starter can finish first', a
       console.log(JSON.stringify(servers[0].running));
       await servers[0].stop();
     }); setInterval(() => undefined, 1_000).unref(); const { createServer } = await import('node:net');
-    const hold = createServer().listen(0, '127.0.0.1'); process.on('SIGINT', () => hold.close());`;
+    const hold = createServer().listen(0, '127.0.0.1'); process.on('SIGINT', () => hold.close()); console.log('"listening"');`;
   const { child, exited, line, server } = await started({ then, detached: true });
+  // Before that, the signal would end it.
+  expect(await line()).toBe('listening');
   process.kill(-(child.pid ?? 0), 'SIGINT');
   expect(await line()).toBe(true);
   expect(await exited).toEqual([0, null]);
