@@ -2,24 +2,10 @@ import type { Clock } from '../clock.ts';
 import type { TaskStateName } from '../events/task-state.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import { isProjecting, whenCaughtUp } from '../projections/caught-up.ts';
-import { searchTasks, type FoundTask } from '../projections/search-tasks.ts';
+import { searchTasks, type FoundTask, type SearchPage, type TaskSearch } from '../projections/search-tasks.ts';
 
-export interface ListFilter {
-  readonly state?: TaskStateName | undefined;
-  readonly name?: string | undefined;
-  readonly queue?: string | undefined;
-  readonly key?: string | undefined;
-  /** Of the error that was last recorded, as long as no success followed. */
-  readonly errorCode?: string | undefined;
-  /** Submitted at or after. */
-  readonly since?: Date | undefined;
-  /** Submitted before. */
-  readonly until?: Date | undefined;
-  /** Most rows to return; default 100. */
-  readonly limit?: number | undefined;
-  /** The `cursor` of the last row of the page before. */
-  readonly after?: string | undefined;
-}
+/** Which tasks, and which page of them. */
+export type ListFilter = TaskSearch & SearchPage;
 
 export interface TaskSummary {
   readonly id: string;

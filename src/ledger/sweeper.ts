@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { errorCodeOf } from '../errors.ts';
 import type { PreparedQueryable } from '../postgres/queryable.ts';
 import type { Signals } from '../signals.ts';
 import { sweepOnce, type Swept } from './sweep.ts';
@@ -65,7 +66,7 @@ export class Sweeper {
       try {
         await this.runOnce();
       } catch (error) {
-        const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown';
+        const code = errorCodeOf(error);
         signals.emit('service.failed', { service: 'sweep', code, retryInMs: everyMs });
       }
       await clock.sleep(everyMs, stopped);

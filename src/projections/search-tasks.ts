@@ -6,6 +6,7 @@ export interface TaskSearch {
   readonly name?: string | undefined;
   readonly queue?: string | undefined;
   readonly key?: string | undefined;
+  /** Of the error that was last recorded, as long as no success followed. */
   readonly errorCode?: string | undefined;
   /** Submitted at or after. */
   readonly since?: Date | undefined;
@@ -14,9 +15,9 @@ export interface TaskSearch {
 }
 
 export interface SearchPage {
-  /** Most rows. Default 100. */
+  /** Most rows to return; default 100. */
   readonly limit?: number | undefined;
-  /** The id of the last task of the page before. */
+  /** The id of the last task of the page before, which is its `cursor`. */
   readonly after?: string | undefined;
 }
 

@@ -1,3 +1,4 @@
+import { errorCodeOf } from '../errors.ts';
 import type { Claim, ClaimRequest } from '../ledger/claim.ts';
 import type { ExchangeAnswer, ExchangeRequest } from '../ledger/exchange.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
@@ -276,7 +277,7 @@ export class Dispatcher {
     const retryInMs = retryAfterFailureMs[Math.min(this.#failures, retryAfterFailureMs.length - 1)] ?? 0;
     this.#failures += 1;
     this.#pausedUntilMs = clock.monotonic() + retryInMs;
-    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown';
+    const code = errorCodeOf(error);
     signals.emit('service.failed', { service: 'claim loop', code, retryInMs });
     this.#due = true;
     this.#lookIn(retryInMs);

@@ -1,4 +1,4 @@
-import { LedgerError } from '../errors.ts';
+import { errorCodeOf, LedgerError } from '../errors.ts';
 import type { Outcome } from '../ledger/settle.ts';
 import { translateSqlError } from '../postgres/sql-error.ts';
 import { attemptErrorJson, describeError } from './attempt-error.ts';
@@ -58,7 +58,7 @@ export class OutcomeBox {
 function isRefusal(error: unknown): boolean {
   const translated = translateSqlError(error, { writing: true });
   if (translated instanceof LedgerError) return translated.kind === 'usage';
-  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  const code = errorCodeOf(error);
   return code.startsWith('22') || code.startsWith('54');
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { errorCodeOf } from '../errors.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
 import type { Signals } from '../signals.ts';
 import type { Attempt } from './attempt.ts';
@@ -60,7 +61,7 @@ export class ProgressReports {
       if (answer === 'lost') attempt.stop('lease lost');
     } catch (error) {
       // Worth a signal, but no failure of the task it reports on.
-      const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown';
+      const code = errorCodeOf(error);
       signals.emit('service.failed', { service: 'progress', code, retryInMs: everyMs });
     }
   }
