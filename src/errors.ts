@@ -82,6 +82,26 @@ export const errorCodes = {
     meaning: 'Events of a block are missing from the log; a projection stands at that block.',
     sqlState: 'TL040',
   },
+  TASKLEDGER_NOT_A_PEER: {
+    kind: 'refused',
+    meaning: 'A database cannot be a peer: it is this site itself, or not the one that was added under this name.',
+    sqlState: 'TL050',
+  },
+  TASKLEDGER_UNKNOWN_SITE: {
+    kind: 'refused',
+    meaning: 'A site is named that this one does not know.',
+    sqlState: 'TL051',
+  },
+  TASKLEDGER_NOT_RECOVERING: {
+    kind: 'refused',
+    meaning: "A site's own stream was to be filled from elsewhere while the site is at work.",
+    sqlState: 'TL052',
+  },
+  TASKLEDGER_BLOCK_UNKNOWN: {
+    kind: 'fault',
+    meaning: 'A proof was to be recorded of a block that is not stored like this.',
+    sqlState: 'TL053',
+  },
   TASKLEDGER_PROJECTION_IN_USE: {
     kind: 'refused',
     meaning: 'The free slot of a projection could not be emptied, because a query held it for longer than a second.',

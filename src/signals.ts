@@ -99,6 +99,14 @@ export interface SignalMap {
   'seal.step': { readonly step: 'begun' | 'fetched' | 'stored' | 'committed' };
   /** Blocks were sealed. */
   'seal.done': { readonly blocks: number; readonly events: number; readonly durationMs: number };
+  /** About to be sent: the blocks from one to another are read into a slot of a projection. */
+  'projection.begun': {
+    readonly projection: string;
+    readonly slot: string;
+    readonly site: string;
+    readonly block: string;
+    readonly toBlock: string;
+  };
   /** Blocks up to this one are in a slot of a projection; the last was sealed that long before it was read. */
   'projection.advanced': {
     readonly projection: string;
@@ -119,6 +127,22 @@ export interface SignalMap {
   };
   /** A projection that was made anew is live. */
   'projection.switched': { readonly projection: string };
+  /** Blocks up to this one were recomputed from what is stored here, and are those their site sealed. */
+  'block.proven': { readonly site: string; readonly block: string; readonly blocks: number };
+  /** A block of a received stream is not as it was sealed: nothing reads on from there. */
+  'stream.halted': { readonly site: string; readonly block: string; readonly summary: string };
+  /** It was repaired. */
+  'stream.resumed': { readonly site: string };
+  /** What was missing of a stream was fetched from a peer. */
+  'stream.pulled': {
+    readonly stream: string;
+    readonly from: string;
+    readonly blocks: number;
+    readonly events: number;
+    readonly durationMs: number;
+  };
+  /** What feeds this site from a peer was made anew; in which state it was found. */
+  'link.subscribed': { readonly peer: string; readonly slot: string; readonly subscription: string };
   /** A service of this process failed, and is tried again. */
   'service.failed': { readonly service: string; readonly code: string; readonly retryInMs: number };
   /** It works again, after that many failures. */

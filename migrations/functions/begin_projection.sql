@@ -18,7 +18,7 @@ begin
   select * into strict v_p from taskledger.projections p where p.name = begin_projection.projection for update;
   v_other := case v_p.live when 'a' then 'b' else 'a' end;
   insert into taskledger.cursors (projection, slot, site)
-  select v_p.name, v_p.live, s.name from taskledger.site s
+  select v_p.name, v_p.live, s.site from taskledger.streams s
   on conflict do nothing;
   building := v_p.building_version is not null and not v_p.replaying;
   if begin_projection.version > greatest(v_p.version, v_p.building_version) then
@@ -26,7 +26,7 @@ begin
       raise exception using errcode = 'TL041',
         message = format('Expected no query on %s to last longer than a second; found one. Try again when it has ended (pg_stat_activity).', v_p.name);
     end if;
-    insert into taskledger.cursors (projection, slot, site) select v_p.name, v_other, s.name from taskledger.site s;
+    insert into taskledger.cursors (projection, slot, site) select v_p.name, v_other, s.site from taskledger.streams s;
     update taskledger.projections p set building_version = begin_projection.version where p.name = v_p.name;
     building := true;
   elsif v_p.building_version is null then

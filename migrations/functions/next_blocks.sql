@@ -1,6 +1,6 @@
 -- What a projection has to read next: for the live slot, and for the other one while it is filled, the blocks after the cursor
--- with about `max_events` events in all, one block at least. `lag_ms`: how long ago the last of them was sealed. Only the own
--- stream is read so far; received ones will be up to what was proven of them.
+-- with about `max_events` events in all, one block at least. `lag_ms`: how long ago the last of them was sealed. A received
+-- stream is read up to what was proven of it.
 --
 -- Locks:    none.
 -- Index:    projections_pkey, cursors_pkey, blocks_pkey.
@@ -18,10 +18,15 @@ begin
     from taskledger.projections p
     join taskledger.cursors c on c.projection = p.name and (c.slot = p.live or p.building_version is not null)
    cross join lateral (
+     select case when t.own then 9223372036854775807 else coalesce(q.number, 0) end as number
+       from taskledger.streams t cross join taskledger.site me
+       left join taskledger.proofs q on q.by_site = me.name and q.of_site = t.site
+      where t.site = c.site) h
+   cross join lateral (
      select x.number, x.sealed_at
        from (select b.number, b.sealed_at, sum(b.event_count) over (order by b.number) as events
                from (select y.number, y.sealed_at, y.event_count from taskledger.blocks y
-                      where y.site = c.site and y.number > c.block order by y.number limit 1000) b) x
+                      where y.site = c.site and y.number > c.block and y.number <= h.number order by y.number limit 1000) b) x
       where x.events <= max_events or x.number = c.block + 1
       order by x.number desc limit 1) n
    where p.name = next_blocks.projection

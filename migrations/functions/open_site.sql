@@ -25,6 +25,7 @@ begin
     return v_name;
   end if;
   perform taskledger.create_stream(v_name, true);
+  insert into taskledger.streams (site, own) values (v_name, true);
   insert into taskledger.realms (realm, epoch, owner, state) values (v_name, 1, v_name, 'open');
   insert into taskledger.events (site, seq, realm, epoch, type, occurred_at, actor, data)
   values (v_name, nextval('taskledger.event_seq'), v_name, 1, 'site.opened', v_now, session_user,

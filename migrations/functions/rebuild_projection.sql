@@ -33,7 +33,7 @@ begin
     raise exception using errcode = 'TL041',
       message = format('Expected no query on %s to last longer than a second; found one. Try again when it has ended (pg_stat_activity).', v_p.name);
   end if;
-  insert into taskledger.cursors (projection, slot, site) select v_p.name, v_other, s.name from taskledger.site s;
+  insert into taskledger.cursors (projection, slot, site) select v_p.name, v_other, s.site from taskledger.streams s;
   update taskledger.projections p set building_version = v_p.version, replaying = rebuild_projection.replaying where p.name = v_p.name;
   return v_other;
 end $$;

@@ -8,8 +8,10 @@ import type { PreparedQueryable } from '../postgres/queryable.ts';
 import { translateSqlError } from '../postgres/sql-error.ts';
 import type { Signals } from '../signals.ts';
 import { projections } from '../projections/projections.ts';
+import { Prover } from '../replication/prover.ts';
 import { Daemon } from './daemon.ts';
 import { projectionService } from './projection-service.ts';
+import { linkServices } from './link-services.ts';
 import type { Service } from './service.ts';
 import { waitForSite } from './wait-for-site.ts';
 
@@ -64,12 +66,17 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<OpenDaemon
   }
 }
 
-function servicesOf({ connectionString, key, clock, signals }: OpenDaemonOptions, db: PreparedQueryable): Service[] {
+function servicesOf(
+  { connectionString, key, clock, signals, random }: OpenDaemonOptions,
+  db: PreparedQueryable,
+): Service[] {
   const sweeper = new Sweeper({ db, clock, signals });
   const around = { connectionString, clock, signals };
   return [
     { name: 'sweep', everyMs: sweepEveryMs, runOnce: () => sweeper.runOnce() },
     ...(key === undefined ? [] : [new Sealer({ ...around, key })]),
     ...projections.map((projection) => projectionService({ ...around, projection })),
+    new Prover(around),
+    linkServices({ ...around, db, random }),
   ];
 }

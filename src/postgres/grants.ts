@@ -26,6 +26,12 @@ const reads = {
   open_tasks: '*',
   site: '*',
   realms: '*',
+  streams: '*',
+  // How to reach a peer is a secret.
+  peers: ['site', 'id', 'transport', 'added_at'],
+  proofs: '*',
+  quarantine: '*',
+  link_states: '*',
   claims,
   doubts,
   tasks: '*',
@@ -41,6 +47,22 @@ const reads = {
 
 /** What reading blocks into the slots of projections takes: for the daemon always, for an operator in a replay. */
 const replaying = ['next_blocks', 'project_tasks', 'project_attempts', 'project_queue_minutes', 'project_incidents'];
+/** Keeping a site and its peers equal, and proving that they are. */
+const replicating = [
+  'peer_links',
+  'site_identity',
+  'stream_heads',
+  'subscribe',
+  'unsubscribe',
+  'close_gate',
+  'receive_events',
+  'receive_blocks',
+  'record_proof',
+  'record_link',
+  'raise_incident',
+  'halt_stream',
+  'resume_stream',
+];
 /** Both slots of every projection, to compare what a replay made with what is live. */
 const slots = {
   task_rows: '*',
@@ -76,7 +98,7 @@ export const roleGrants = {
   },
   taskledger_auditor: {
     work: 'Whoever looks back: `get`, `history`, `list`, `result`, `show`. Reads everything but lease secrets, writes nothing.',
-    execute: ['schema_status', 'sealed_head'],
+    execute: ['schema_status', 'sealed_head', 'site_identity', 'stream_heads'],
     select: reads,
   },
   taskledger_operator: {
@@ -89,6 +111,9 @@ export const roleGrants = {
       'resolve',
       'rebuild_open_tasks',
       'add_site_key',
+      'add_peer',
+      'site_identity',
+      'stream_heads',
       'sealed_head',
       ...replaying,
       'rebuild_projection',
@@ -114,9 +139,15 @@ export const roleGrants = {
       'rebuild_projection',
       'switch_projection',
       'empty_slot',
+      ...replicating,
     ],
-    // Whether the key it was given is known; it cannot add one.
-    select: { site_keys: ['site', 'key_id'] },
+    // To seal with a key that is known (it cannot add one), and to prove what arrived from other sites.
+    select: { site_keys: '*', events: '*', blocks: '*', site: '*', proofs: '*', streams: '*', quarantine: '*' },
+  },
+  taskledger_peer: {
+    work: 'The daemons and servers of other sites: read what this site published and what it has of every stream, and ask whether an event is here. A user for this also needs the attribute REPLICATION.',
+    execute: ['schema_status', 'site_identity', 'stream_heads', 'acknowledge'],
+    select: { events: '*', blocks: '*', site_keys: '*', proofs: '*', site: '*' },
   },
 } as const satisfies Readonly<Record<`taskledger_${string}`, RoleGrants>>;
 

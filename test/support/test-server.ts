@@ -15,8 +15,11 @@ const testSettings = {
   full_page_writes: 'off',
   wal_level: 'logical',
   max_connections: '200',
-  max_wal_senders: '30',
-  max_replication_slots: '30',
+  max_wal_senders: '60',
+  max_replication_slots: '60',
+  max_logical_replication_workers: '40',
+  max_worker_processes: '60',
+  wal_retrieve_retry_interval: '500ms',
 };
 
 const kinds = ['url', 'testcontainers', 'embedded'] as const;

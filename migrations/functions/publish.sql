@@ -1,0 +1,23 @@
+-- Publishes what this site alone writes: its stream, its blocks and its keys, insert only, so that nothing anybody does to a
+-- stored row is shipped; its marks in a publication of their own, which ships updates. Local columns are left out.
+-- The subscriber's slot must be made after this was committed.
+--
+-- Locks:    SHARE UPDATE EXCLUSIVE on the published tables.
+-- Index:    none.
+-- Measured: 5 ms the first time.
+create or replace function taskledger.publish()
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_site text;
+begin
+  if exists (select from pg_publication p where p.pubname = 'taskledger_marks') then return; end if;
+  select s.name into strict v_site from taskledger.site s;
+  execute format('create publication taskledger for table
+      taskledger.%I (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data),
+      taskledger.blocks where (site = %L), taskledger.site_keys where (site = %L) with (publish = ''insert'')',
+    'events_' || replace(v_site, '-', '_'), v_site, v_site);
+  execute format('create publication taskledger_marks for table taskledger.proofs where (by_site = %L) with (publish = ''insert, update'')', v_site);
+end $$;

@@ -1,0 +1,168 @@
+import type { Clock } from '../clock.ts';
+import { checkEvents, checkHeader, recomputeBlocks, type Finding } from '../events/blocks/check-block.ts';
+import { readSiteKeys } from '../events/blocks/stored-block.ts';
+import { connectForOneService, type ServiceConnection } from '../postgres/service-connection.ts';
+import type { Queryable } from '../postgres/queryable.ts';
+import type { Signals } from '../signals.ts';
+import { readStreamHeads, type StreamHead } from './stream-heads.ts';
+
+interface ProverOptions {
+  readonly connectionString: string;
+  readonly clock: Clock;
+  readonly signals: Signals;
+}
+
+const blocksPerStep = 16;
+const busyMs = 50;
+const idleMs = 200;
+const idleLooks = 40;
+/** A halted stream is looked at again this often: somebody may have repaired it. */
+const haltedMs = 2000;
+
+/**
+ * Recomputes each block that arrived from the rows that are stored here, and records how far that went well: what reads a
+ * received stream reads up to there, and every site shows who has proven what of whom. A service of the daemon.
+ * A block whose events are not all here yet is waited for; one that is complete and wrong stops that stream alone, loudly.
+ */
+export class Prover {
+  readonly name = 'prove';
+  readonly #options: ProverOptions;
+  #connection: ServiceConnection | undefined;
+  #isBehind = false;
+  #looksWithoutBlocks = 0;
+  readonly #lookAgainAt = new Map<string, number>();
+
+  constructor(options: ProverOptions) {
+    this.#options = options;
+  }
+
+  get everyMs(): number {
+    if (this.#isBehind) return 0;
+    return this.#looksWithoutBlocks < idleLooks ? busyMs : idleMs;
+  }
+
+  async stop(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.end();
+  }
+
+  /** One step of every stream. @returns blocks proven @throws whatever pg throws */
+  async runOnce(): Promise<number> {
+    this.#isBehind = false;
+    try {
+      const db = await this.#connect();
+      let proven = 0;
+      for (const head of (await readStreamHeads(db)).values()) {
+        proven += await (head.own ? this.#tellHead(db, head) : this.#prove(db, head));
+      }
+      this.#looksWithoutBlocks = proven > 0 ? 0 : this.#looksWithoutBlocks + 1;
+      return proven;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Of the own stream the others are told how far it is sealed. */
+  async #tellHead(db: Queryable, { site, number, hash }: StreamHead): Promise<number> {
+    const { hash: told } = await provenMark(db, site);
+    if (number === 0n || told === hash) return 0;
+    await recordProof(db, site, number, hash);
+    return 0;
+  }
+
+  async #prove(db: Queryable, { site, number, haltedAt }: StreamHead): Promise<number> {
+    const { clock } = this.#options;
+    if (haltedAt !== undefined && clock.monotonic() < (this.#lookAgainAt.get(site) ?? 0)) return 0;
+    this.#lookAgainAt.set(site, clock.monotonic() + haltedMs);
+    const mark = await provenMark(db, site);
+    if (mark.number >= number) return 0;
+    const keys = await readSiteKeys(db);
+    let last = mark;
+    const blocks = await recomputeBlocks(db, site, mark.number + 1n, mark.number + BigInt(blocksPerStep));
+    for (const block of blocks) {
+      const { header, hash, keyId } = block.block;
+      const isNext = header.number === last.number + 1n;
+      const isComplete = block.found >= header.event_count && keys.get(site)?.has(keyId) === true;
+      // What is still on its way, or has to be pulled.
+      if (!isNext || !isComplete) break;
+      const findings = [
+        ...checkHeader(block.block, keys, last.number === 0n ? undefined : last.hash),
+        ...(await checkEvents(db, block)),
+      ];
+      if (findings.length > 0) {
+        await this.#halt(db, site, header.number, findings);
+        break;
+      }
+      last = { number: header.number, hash };
+    }
+    const proven = Number(last.number - mark.number);
+    if (proven === 0) return 0;
+    await recordProof(db, site, last.number, last.hash);
+    await this.#resume(db, site);
+    this.#isBehind = proven === blocksPerStep;
+    this.#options.signals.emit('block.proven', { site, block: String(last.number), blocks: proven });
+    return proven;
+  }
+
+  async #halt(db: Queryable, site: string, block: bigint, findings: readonly Finding[]): Promise<void> {
+    const details = findings.slice(0, 20).map((finding) => JSON.parse(JSON.stringify(finding, asText)) as unknown);
+    const summary = `Block ${block} of site ${site} is not here as it was sealed: ${describe(findings)}.`;
+    const { rows } = await db.query('select taskledger.halt_stream($1, $2, $3, $4, $5)::text as incident', [
+      site,
+      String(block),
+      'block_differs',
+      summary,
+      JSON.stringify({ site, block: String(block), findings: details }),
+    ]);
+    const { incident } = rows[0] as { incident: string | null };
+    if (incident !== null) this.#options.signals.emit('stream.halted', { site, block: String(block), summary });
+  }
+
+  async #resume(db: Queryable, site: string): Promise<void> {
+    const { rows } = await db.query('select taskledger.resume_stream($1, $2) as resumed', [
+      site,
+      'The block proves now.',
+    ]);
+    if ((rows[0] as { resumed: boolean }).resumed) this.#options.signals.emit('stream.resumed', { site });
+  }
+
+  async #connect(): Promise<ServiceConnection> {
+    if (this.#connection?.ended === false) return this.#connection;
+    this.#connection = await connectForOneService(this.#options.connectionString, 'taskledger prover');
+    return this.#connection;
+  }
+}
+
+interface Mark {
+  readonly number: bigint;
+  readonly hash: string;
+}
+
+async function provenMark(db: Queryable, site: string): Promise<Mark> {
+  const { rows } = await db.query(
+    `select p.number::text as number, encode(p.hash, 'hex') as hash
+       from taskledger.proofs p join taskledger.site s on s.name = p.by_site where p.of_site = $1`,
+    [site],
+  );
+  const row = rows[0] as { number: string; hash: string } | undefined;
+  return row === undefined ? { number: 0n, hash: '' } : { number: BigInt(row.number), hash: row.hash };
+}
+
+async function recordProof(db: Queryable, site: string, number: bigint, hash: string): Promise<void> {
+  await db.query("select taskledger.record_proof($1, $2, decode($3, 'hex'))", [site, String(number), hash]);
+}
+
+function describe(findings: readonly Finding[]): string {
+  const told = findings.slice(0, 3).map((finding) => {
+    if ('why' in finding) return finding.why;
+    if ('seq' in finding) return `${finding.kind.replace('_', ' ')} ${finding.site}/${finding.seq}`;
+    return finding.kind.replace('_', ' ');
+  });
+  return told.join('; ') + (findings.length > told.length ? `; and ${findings.length - told.length} more` : '');
+}
+
+function asText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}

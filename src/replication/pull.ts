@@ -1,0 +1,122 @@
+import type { Queryable } from '../postgres/queryable.ts';
+
+interface Pull {
+  /** A site that has the blocks. */
+  readonly source: Queryable;
+  /** This site; the daemon's rights. */
+  readonly target: Queryable;
+  readonly stream: string;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+export interface Pulled {
+  readonly blocks: number;
+  readonly events: number;
+}
+
+/** Rows of one transaction at the target: while it lasts, what replication delivers of this stream waits. */
+const eventsPerPart = 4000;
+/** Blocks asked for at a time. */
+export const BLOCKS_PER_PULL = 200;
+
+const zone = "set timezone = 'UTC'";
+
+/**
+ * Fetches what is missing here of the blocks `from` to `to` of a stream: the blocks, their keys, and the events of those that
+ * are incomplete. Safe to do at any time, by several at once, and again: what is here already is left alone. Nothing is taken
+ * on trust: the prover checks it like everything else that arrives.
+ * @throws whatever pg throws; what was stored until then stays
+ */
+export async function pullBlocks({ source, target, stream, from, to }: Pull): Promise<Pulled> {
+  await source.query(zone, []);
+  const pulled = { blocks: 0, events: 0 };
+  const missing = await missingBlocks(target, stream, from, to);
+  if (missing !== undefined) {
+    const values = [stream, await keysOf(source, stream), await blocksOf(source, stream, missing.from, missing.to)];
+    const { rows } = await target.query('select taskledger.receive_blocks($1, $2, $3) as new', values);
+    pulled.blocks = (rows[0] as { new: number }).new;
+  }
+  for (const block of await incompleteBlocks(target, stream, from, to)) {
+    pulled.events += await pullEvents(source, target, stream, block);
+  }
+  return pulled;
+}
+
+/** The first and the last block in this range that are not here. */
+async function missingBlocks(
+  target: Queryable,
+  stream: string,
+  from: bigint,
+  to: bigint,
+): Promise<{ from: string; to: string } | undefined> {
+  const { rows } = await target.query(
+    `select min(n)::text as "from", max(n)::text as "to" from generate_series($2::bigint, $3::bigint) n
+      where not exists (select from taskledger.blocks b where b.site = $1 and b.number = n)`,
+    [stream, String(from), String(to)],
+  );
+  const row = rows[0] as { from: string | null; to: string | null };
+  return row.from === null || row.to === null ? undefined : { from: row.from, to: row.to };
+}
+
+async function keysOf(source: Queryable, stream: string): Promise<string> {
+  const { rows } = await source.query(
+    `select coalesce(json_agg(json_build_object('key_id', k.key_id, 'public_key', encode(k.public_key, 'hex'), 'added_at', k.added_at)), '[]')::text as keys
+       from taskledger.site_keys k where k.site = $1`,
+    [stream],
+  );
+  return (rows[0] as { keys: string }).keys;
+}
+
+async function blocksOf(source: Queryable, stream: string, from: string, to: string): Promise<string> {
+  const { rows } = await source.query(
+    `select coalesce(json_agg(b), '[]')::text as blocks
+       from (select b.number, b.members::text as members, b.event_count, encode(b.root, 'hex') as root, encode(b.prev_hash, 'hex') as prev_hash,
+                    encode(b.hash, 'hex') as hash, b.sealed_at, b.sealed_by, b.format, b.key_id, encode(b.signature, 'hex') as signature,
+                    encode(b.leaf_hints, 'hex') as leaf_hints
+               from taskledger.blocks b where b.site = $1 and b.number between $2 and $3 order by b.number) b`,
+    [stream, from, to],
+  );
+  return (rows[0] as { blocks: string }).blocks;
+}
+
+/** Of the blocks that are here, those whose events are not all here. */
+async function incompleteBlocks(target: Queryable, stream: string, from: bigint, to: bigint): Promise<string[]> {
+  const { rows } = await target.query(
+    `select b.number::text as number
+       from taskledger.blocks b
+      cross join lateral (
+            select count(*) as found
+              from unnest(b.members) r
+             cross join lateral (select from taskledger.events e
+                                  where e.site = $1 and e.seq >= lower(r) and e.seq < upper(r) offset 0) e) here
+      where b.site = $1 and b.number between $2 and $3 and here.found < b.event_count
+      order by b.number`,
+    [stream, String(from), String(to)],
+  );
+  return (rows as { number: string }[]).map(({ number }) => number);
+}
+
+async function pullEvents(source: Queryable, target: Queryable, stream: string, block: string): Promise<number> {
+  let added = 0;
+  for (let after: string | null = '0'; after !== null;) {
+    // From one database to the other as one text: nothing of it is parsed here.
+    const { rows } = await source.query(
+      `select json_agg(x)::text as events, case when count(*) = ${eventsPerPart} then max(x.seq)::text end as last
+         from (select e.seq, e.realm, e.epoch, e.task_id, e.version, e.type, e.occurred_at, e.actor, e.context::text as context, e.data::text as data
+                 from taskledger.blocks b cross join unnest(b.members) r
+                cross join lateral (select * from taskledger.events e
+                                     where e.site = $1 and e.seq >= greatest(lower(r), $3::bigint + 1) and e.seq < upper(r) offset 0) e
+                where b.site = $1 and b.number = $2 and upper(r) > $3::bigint + 1
+                order by e.seq limit ${eventsPerPart}) x`,
+      [stream, block, after],
+    );
+    const { events, last } = rows[0] as { events: string | null; last: string | null };
+    if (events !== null) {
+      const answer = await target.query('select taskledger.receive_events($1, $2) as new', [stream, events]);
+      added += (answer.rows[0] as { new: number }).new;
+    }
+    after = last;
+  }
+  return added;
+}
