@@ -11,9 +11,12 @@ const benchmarks = {
   latency: 'from the call of submit to the start of the handler, on an idle system',
   projections: 'what sealing and each projection cost per event, and the bytes they keep',
   functions: 'what each SQL function costs with a million open tasks and no statistics',
+  search: 'a page of list among ten million tasks, filter by filter, with statistics and without',
   proven: 'from an event to its block and its projection under load, verifying, and memory',
   verify: 'sealing and verifying ten million events, and the memory that takes',
+  memory: 'the memory of a daemon, a runner and a verification, under load',
   recovery: 'how long a killed runner, a killed Postgres and an abort are felt',
+  replication: 'between two sites: events a second, lag, CPU per process, partition, repair, pull',
   rebuild: 'how long making the open tasks anew from a log of a million events takes, and the comparison',
 };
 
@@ -26,6 +29,7 @@ ${Object.entries(benchmarks)
   --quick          a fifth of the tasks, one round: to see that it works, not to quote
   --rounds N       how often each peer has its turn (default 3)
   --peers A,B      only these (taskledger, graphile-worker, pg-boss, bare-log)
+  --parts A,B      of replication: only these (sustained, lag, gate, partition, repair, pull)
   --json           print the results file instead of the table
 `;
 
@@ -44,6 +48,7 @@ function readArguments() {
         help: { type: 'boolean', default: false },
         rounds: { type: 'string' },
         peers: { type: 'string' },
+        parts: { type: 'string' },
       },
     });
     return { ...values, name: positionals[0], extra: positionals.slice(1) };
@@ -82,14 +87,29 @@ if (!withPeersNode()) {
     await measureProven(options);
     process.exit(0);
   }
+  if (options.name === 'memory') {
+    const { measureMemory } = await import('./memory.js');
+    await measureMemory(options);
+    process.exit(0);
+  }
   if (options.name === 'recovery') {
     const { measureRecovery } = await import('./recovery.js');
     await measureRecovery(options);
     process.exit(0);
   }
+  if (options.name === 'replication') {
+    const { measureReplication } = await import('./replication.js');
+    await measureReplication({ ...options, parts: options.parts?.split(',') });
+    process.exit(0);
+  }
   if (options.name === 'rebuild') {
     const { measureRebuild } = await import('./rebuild.js');
     await measureRebuild(options);
+    process.exit(0);
+  }
+  if (options.name === 'search') {
+    const { measureSearch } = await import('./search.js');
+    await measureSearch(options);
     process.exit(0);
   }
   if (options.name === 'projections') {

@@ -2,7 +2,7 @@ import { errorCodeOf } from '../errors.ts';
 import { connectForOneService, type ServiceConnection } from '../postgres/service-connection.ts';
 import type { Signals } from '../signals.ts';
 import type { Projection } from './projections.ts';
-import { MAX_STEP_EVENTS, nextSteps, projectStep, type Step } from './project-next.ts';
+import { MAX_STEP_EVENTS, nextSteps, projectStep, projectTogether, type Projected, type Step } from './project-next.ts';
 
 export interface ProjectionLoopOptions {
   readonly projection: Projection;
@@ -10,10 +10,15 @@ export interface ProjectionLoopOptions {
   readonly signals: Signals;
 }
 
+/** After a step that failed together, before the next one is tried together. */
+const stepsAlone = 20;
+/** A crash may take the last steps with it, rows and cursor alike: they are read again. Nobody need wait for the disk. */
+const sessionSettings = 'set synchronous_commit = off';
+
 /**
- * Keeps one projection up to date, on a connection of its own: whoever runs it calls `runOnce` again and again. A block it
- * cannot read stops it alone: the signal `projection.failed` names the block, and the next run tries it again. It is never
- * passed over.
+ * Keeps one projection up to date, on a connection of its own: whoever runs it calls `runOnce` again and again. Whichever loop
+ * comes first reads a step for all projections that stand at the same block. A block it cannot read stops one projection alone:
+ * the signal `projection.failed` names the block, and the next run tries it again. It is never passed over.
  */
 export class ProjectionLoop {
   readonly #options: ProjectionLoopOptions;
@@ -22,6 +27,7 @@ export class ProjectionLoop {
   #leftSlot: string | undefined;
   /** One block at a time after a failure, to come as near to the bad one as possible and to name it. */
   #maxEvents = MAX_STEP_EVENTS;
+  #stepsAlone = 0;
 
   constructor(options: ProjectionLoopOptions) {
     this.#options = options;
@@ -55,34 +61,78 @@ export class ProjectionLoop {
     return events;
   }
 
+  /** The events read, 0 when another projector had read them. */
   async #read(connection: ServiceConnection, step: Step): Promise<number> {
-    const { projection, signals } = this.#options;
-    let events: number | null;
-    try {
-      events = await projectStep(connection, projection, step);
-    } catch (error) {
-      const isOneBlock = step.from_block === step.to_block;
-      this.#maxEvents = 1;
-      signals.emit('projection.failed', {
-        projection: projection.name,
+    const projected = (await this.#readTogether(connection, step)) ?? (await this.#readAlone(connection, step));
+    for (const { projection, events } of projected) {
+      this.#options.signals.emit('projection.advanced', {
+        projection,
         site: step.site,
-        block: step.from_block,
-        ...(isOneBlock ? {} : { toBlock: step.to_block }),
-        code: errorCodeOf(error),
-        reason: error instanceof Error ? error.message.slice(0, 500) : 'no error',
+        slot: step.slot,
+        block: step.to_block,
+        events,
+        lagMs: Math.round(step.lag_ms),
       });
+    }
+    return projected[0]?.events ?? 0;
+  }
+
+  /** Undefined when this projection is to go alone: nothing is beside it, or one of those beside it fails. */
+  async #readTogether(connection: ServiceConnection, step: Step): Promise<Projected[] | undefined> {
+    if (step.beside.length === 0) return undefined;
+    if (this.#stepsAlone > 0) {
+      this.#stepsAlone -= 1;
+      return undefined;
+    }
+    const { projection } = this.#options;
+    for (const name of [projection.name, ...step.beside]) this.#tellBegun(name, step);
+    try {
+      return await projectTogether(connection, projection, step);
+    } catch (error) {
+      this.#stepsAlone = stepsAlone;
+      if (endsSession(error)) {
+        this.#tellFailed(step, error);
+        throw error;
+      }
+      // Whose fault it is shows when each goes alone: all but that one get on, and that one tells.
+      return undefined;
+    }
+  }
+
+  async #readAlone(connection: ServiceConnection, step: Step): Promise<Projected[]> {
+    const { projection } = this.#options;
+    this.#tellBegun(projection.name, step);
+    try {
+      const events = await projectStep(connection, projection, step);
+      return events === null ? [] : [{ projection: projection.name, events }];
+    } catch (error) {
+      this.#tellFailed(step, error);
       throw error;
     }
-    if (events === null) return 0;
-    signals.emit('projection.advanced', {
+  }
+
+  #tellFailed(step: Step, error: unknown): void {
+    const { projection, signals } = this.#options;
+    const isOneBlock = step.from_block === step.to_block;
+    this.#maxEvents = 1;
+    signals.emit('projection.failed', {
       projection: projection.name,
       site: step.site,
-      slot: step.slot,
-      block: step.to_block,
-      events,
-      lagMs: Math.round(step.lag_ms),
+      block: step.from_block,
+      ...(isOneBlock ? {} : { toBlock: step.to_block }),
+      code: errorCodeOf(error),
+      reason: error instanceof Error ? error.message.slice(0, 500) : 'no error',
     });
-    return events;
+  }
+
+  #tellBegun(projection: string, step: Step): void {
+    this.#options.signals.emit('projection.begun', {
+      projection,
+      slot: step.slot,
+      site: step.site,
+      block: step.from_block,
+      toBlock: step.to_block,
+    });
   }
 
   /** Switches when the other slot has caught up, then empties the one that was left, as soon as no query holds it. */
@@ -108,6 +158,7 @@ export class ProjectionLoop {
     if (this.#connection?.ended === false) return this.#connection;
     const { connectionString, projection } = this.#options;
     this.#connection = await connectForOneService(connectionString, `taskledger projector ${projection.name}`);
+    await this.#connection.query(sessionSettings, []);
     const { rows } = await this.#connection.query('select * from taskledger.begin_projection($1, $2)', [
       projection.name,
       projection.version,
@@ -117,4 +168,10 @@ export class ProjectionLoop {
     this.#leftSlot = left_slot ?? undefined;
     return this.#connection;
   }
+}
+
+/** Whether nothing more can be asked of the connection: it was lost, or the server ended it. */
+function endsSession(error: unknown): boolean {
+  const { severity, code } = error as { severity?: string; code?: string };
+  return severity === undefined || code?.startsWith('57P') === true;
 }

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { projections } from '../../src/projections/projections.ts';
+import { installMovableTime, setTime } from '../../src/testing/movable-time.ts';
+import { differencesFromFold } from '../support/folded/differences-from-fold.ts';
+import { closeIncident, raiseIncident } from '../support/incidents.ts';
 import { scaled } from '../support/scale.ts';
 import { command, World } from '../support/random-lives.ts';
 import { projectingTest, type ProjectingTest } from './projecting.ts';
@@ -39,17 +42,40 @@ async function emptyFreeSlots({ pool }: ProjectingTest): Promise<void> {
   );
 }
 
+/** What happens before a command: time passes until somebody submits a task, an incident is raised or closed; and after it. */
+const happening = fc.record({
+  step: command,
+  pauseMs: fc.option(fc.integer({ min: 1, max: 200_000 }), { freq: 4, nil: 0 }),
+  incident: fc.option(fc.nat(5), { freq: 6, nil: undefined }),
+  seals: fc.boolean(),
+});
+
+/** Raises incident 0, and closes one of the others, again and again; the number is taken modulo what exists. */
+async function meetIncident({ pool }: ProjectingTest, raised: string[], incident: number): Promise<void> {
+  const seq = incident === 0 ? undefined : raised[incident % Math.max(1, raised.length)];
+  if (seq === undefined) raised.push(await raiseIncident(pool, `incident ${raised.length}`));
+  else await closeIncident(pool, seq, `resolution ${incident}`);
+}
+
 test('I4, I5: random lives, in blocks delivered in any order, come to the rows the histories fold to', async () => {
   const t = await projectingTest();
+  await installMovableTime(t.pool);
+  const raised: string[] = [];
   let runs = 0;
+  let offsetMs = 0;
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.tuple(command, fc.boolean()), { minLength: 20, maxLength: 60 }),
+      fc.array(happening, { minLength: 20, maxLength: 60 }),
       fc.infiniteStream(fc.nat()),
       async (steps, order) => {
         const world = new World(t, (runs += 1));
-        for (const [step, seals] of steps) {
+        for (const { step, pauseMs, incident, seals } of steps) {
+          if (pauseMs > 0) {
+            await setTime(t.pool, { offsetMs: (offsetMs += pauseMs), frozenAt: undefined });
+            await world.run({ do: 'submit', attempts: 1, isProtected: false });
+          }
           await world.run(step);
+          if (incident !== undefined) await meetIncident(t, raised, incident);
           if (seals) await t.sealer.runOnce();
         }
         await t.project();
@@ -64,6 +90,7 @@ test('I4, I5: random lives, in blocks delivered in any order, come to the rows t
           shuffled.map(({ block }) => block),
         );
         expect(await unequalRows(t)).toEqual([]);
+        expect(await differencesFromFold(t.pool, 'free')).toEqual([]);
         await emptyFreeSlots(t);
       },
     ),

@@ -77,6 +77,32 @@ test('two projectors at once count no event twice', async () => {
   expect(await t.differences()).toEqual([]);
 });
 
+test('whichever projector comes first reads a block for all that stand before it', async () => {
+  const t = await projectingTest();
+  await t.project();
+  for (const projection of projections) {
+    await someLives(t);
+    await t.sealer.runOnce();
+    await t.projector([projection]).readAll();
+    expect(await caughtUp(t, 0), projection.name).toBe(true);
+  }
+  expect(await t.differences()).toEqual([]);
+});
+
+test('a projection that was behind meets the others again, and they go on together', async () => {
+  const t = await projectingTest();
+  await t.project();
+  const first = await t.pool.query<{ block: string }>('select max(number) + 1 as block from taskledger.blocks');
+  for (let block = 0; block < 2; block += 1) {
+    await someLives(t);
+    await t.sealer.runOnce();
+  }
+  await t.pool.query(`select taskledger.project_attempts('a', 'ams', $1, $1)`, [first.rows[0]!.block]);
+  await t.projector([projections[0]!]).readAll();
+  expect(await caughtUp(t, 0)).toBe(true);
+  expect(await t.differences()).toEqual([]);
+});
+
 test('a projector whose connection is cut in the middle of a block goes on where it was', async () => {
   const t = await projectingTest();
   await someLives(t);
@@ -85,10 +111,11 @@ test('a projector whose connection is cut in the middle of a block goes on where
   const holder = await t.pool.connect();
   await holder.query('begin; lock table taskledger.task_rows_a in share mode');
   t.projector().start();
-  const waits = `select pid from pg_stat_activity where application_name = 'taskledger projector tasks' and wait_event_type = 'Lock'`;
+  // Whichever came first reads for all.
+  const waits = `select pid from pg_stat_activity where datname = current_database() and application_name like 'taskledger projector %' and wait_event_type = 'Lock'`;
   let pid: number | undefined;
   while (pid === undefined) pid = (await t.pool.query<{ pid: number }>(waits)).rows[0]?.pid;
-  const failed = t.signals.next('projection.failed', ({ projection }) => projection === 'tasks');
+  const failed = t.signals.next('projection.failed');
   await t.pool.query('select pg_terminate_backend($1)', [pid]);
   await failed;
   await holder.query('rollback');
