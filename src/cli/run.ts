@@ -1,16 +1,19 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { openLedger } from '../open-ledger.ts';
-import { createSignals } from '../signals.ts';
+import { Runner, type RunnerOptions } from '../runner/runner.ts';
+import { createSignals, type Signals } from '../signals.ts';
 import { connecting, connectionUrl, type ConnectionOptions } from './connection.ts';
 import { loadHandlers } from './load-handlers.ts';
 import { logSignals, openLogger } from './log-signals.ts';
 import { duration, integer } from './parse-options.ts';
+import { runnerSites, siteOption } from './run-sites.ts';
 import { stopSignals } from './stop-signals.ts';
-import { openTerminal } from './terminal.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
 
 interface RunOptions extends ConnectionOptions {
   readonly handlers: string[];
+  readonly site?: Record<string, string>;
   readonly concurrency?: number;
   readonly queues?: string[];
   readonly drain?: number;
@@ -21,6 +24,11 @@ export function addRun(program: Command): void {
   connecting(program.command('run'))
     .description('run handlers in this process until told to stop; logs go to stderr')
     .requiredOption('--handlers <module...>', 'JavaScript modules whose exported handlers are run')
+    .option(
+      '--site <name=url>',
+      "another site to work for while the runner's own has nothing to do; once for each, URL as in --url",
+      siteOption,
+    )
     .option('--concurrency <n>', 'attempts at the same time (default: 10)', integer('--concurrency', 1, 10_000))
     .option('--queues <queue...>', 'only tasks of these queues (default: all)')
     .option(
@@ -29,24 +37,54 @@ export function addRun(program: Command): void {
       duration('--drain'),
     )
     .option('--ttl <duration>', 'how long a lease lasts without a renewal (default: 15s)', duration('--ttl'))
+    .addHelpText(
+      'after',
+      `
+The runner's own site is that of --url or TASKLEDGER_DATABASE_URL, else the first --site; naming it among the others does no
+harm, so that every runner may get the same list. Tasks of another site are leased from its own database, where they are
+owned. With several sites it starts when one of them answers, and works for the others as soon as they do.`,
+    )
     .action(run);
 }
 
 async function run({ handlers: modules, concurrency, queues, drain, ttl, ...options }: RunOptions): Promise<void> {
   const terminal = openTerminal(options.json ?? false);
   using wish = stopSignals(systemClock);
-  const connectionString = await connectionUrl(options.url, terminal);
-  const handlers = await loadHandlers(modules, process.cwd());
   const signals = createSignals();
+  const open = await chosenSites(options, terminal, signals);
+  const handlers = await loadHandlers(modules, process.cwd());
   logSignals(signals, openLogger());
-  const ledger = await openLedger({ connectionString, signals, maxConnections: 1 });
-  try {
-    const runner = ledger.runner({ handlers, concurrency, queues, drainMs: drain, leaseTtlMs: ttl });
-    wish.second.addEventListener('abort', () => runner.hurry(), { once: true });
-    await runner.start();
-    await wish.first;
-    await runner.stop();
-  } finally {
-    await ledger.close();
+  await using opened = await open({ handlers, concurrency, queues, drainMs: drain, leaseTtlMs: ttl });
+  const { runner } = opened;
+  wish.second.addEventListener('abort', () => runner.hurry(), { once: true });
+  await runner.start();
+  await wish.first;
+  await runner.stop();
+}
+
+interface OpenedRunner extends AsyncDisposable {
+  readonly runner: Runner;
+}
+
+type OpenRunner = (options: RunnerOptions) => Promise<OpenedRunner>;
+
+/** How to open the runner: with one site, its database must answer at once; of several, one when the runner starts. */
+async function chosenSites(
+  { url, site }: Pick<RunOptions, 'url' | 'site'>,
+  terminal: Terminal,
+  signals: Signals,
+): Promise<OpenRunner> {
+  if (site === undefined) {
+    const connectionString = await connectionUrl(url, terminal);
+    return async (options) => {
+      const ledger = await openLedger({ connectionString, signals, maxConnections: 1 });
+      return { runner: ledger.runner(options), [Symbol.asyncDispose]: () => ledger.close() };
+    };
   }
+  const { own, sites } = await runnerSites(url, site, terminal);
+  const around = { own, clock: systemClock, random: Math.random, signals };
+  return (options) => {
+    const runner = new Runner({ ...options, sites }, around);
+    return Promise.resolve({ runner, [Symbol.asyncDispose]: () => Promise.resolve() });
+  };
 }

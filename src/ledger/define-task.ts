@@ -56,8 +56,11 @@ export interface HandlerContext<Input> {
   readonly input: Input;
   /** 1 for the first attempt. */
   readonly attempt: number;
-  /** The fencing token of this attempt: grows with every lease of the task. Hand it to what must not be done twice. */
-  readonly lease: { readonly epoch: number; readonly version: number };
+  /**
+   * The fencing token of this attempt, `epoch` and `version`: grows with every lease of the task. Hand it to what must not
+   * be done twice. `site` is where it was granted: the site that owns the task.
+   */
+  readonly lease: { readonly epoch: number; readonly version: number; readonly site: string };
   /** When the task became claimable. */
   readonly runAt: Date;
   /** What the last attempt saved with `progress({ checkpoint })`, if anything. */

@@ -9,11 +9,14 @@ import { Attempt } from './attempt.ts';
 import type { StopReason } from './execute/execution.ts';
 import { Executions } from './execute/executions.ts';
 import { LeaseQueue } from './lease-queue.ts';
+import type { Places } from './places.ts';
 import { ProgressReports } from './progress-reports.ts';
 
 interface AttemptPoolOptions {
   readonly handlers: ReadonlyMap<string, Handler>;
-  readonly concurrency: number;
+  readonly places: Places;
+  /** Of which the leases are. */
+  readonly site: string;
   readonly clock: Clock;
   readonly random: () => number;
   readonly signals: Signals;
@@ -51,13 +54,18 @@ export class AttemptPool {
     return this.#waiting.size + this.#running.size;
   }
 
+  /** Those of them that have not begun. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   add(leases: readonly Lease[]): void {
     this.#waiting.push(leases);
   }
 
   /** Starts attempts while there are places and leases. */
   fill(): void {
-    while (this.#running.size < this.#options.concurrency) {
+    while (this.#options.places.anyFree) {
       const lease = this.#waiting.take();
       if (lease === undefined) return;
       this.#start(lease);
@@ -75,6 +83,7 @@ export class AttemptPool {
   abandon(reason: string): number {
     const left = [...this.#running];
     this.#running.clear();
+    this.#options.places.giveBack(left.length);
     for (const attempt of left) this.#options.onOutcome(attempt.unfinished(reason));
     return left.length;
   }
@@ -121,11 +130,12 @@ export class AttemptPool {
   }
 
   #attempt(lease: Lease): Attempt {
-    return new Attempt(lease, this.#options.clock, (attempt, progress) => this.#progress.report(attempt, progress));
+    const { clock, site } = this.#options;
+    return new Attempt(lease, clock, (attempt, progress) => this.#progress.report(attempt, progress), site);
   }
 
   #start(lease: Lease): void {
-    const { clock, signals, handlers, random } = this.#options;
+    const { clock, signals, handlers, random, places } = this.#options;
     const attempt = this.#attempt(lease);
     if (signals.active) {
       const waitedMs = Math.max(0, clock.now() - Date.parse(lease.runAt));
@@ -137,15 +147,20 @@ export class AttemptPool {
       return;
     }
     this.#running.add(attempt);
+    places.take();
     const outcome = attempt.run(handler, random, this.#executions.of(handler));
     if (!(outcome instanceof Promise)) {
       this.#running.delete(attempt);
+      places.giveBack();
       this.#finish(attempt, outcome);
       return;
     }
     void outcome.then((ended) => {
       // Not there any more when it was abandoned: its outcome has been decided.
-      if (this.#running.delete(attempt)) this.#finish(attempt, ended);
+      if (this.#running.delete(attempt)) {
+        places.giveBack();
+        this.#finish(attempt, ended);
+      }
       this.#options.onPlaceFree();
     });
   }

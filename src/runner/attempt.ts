@@ -24,7 +24,7 @@ export type ReportProgress = (attempt: Attempt, progress: Progress) => Promise<v
  * throws.
  */
 export class Attempt implements RunningAttempt {
-  readonly lease: { readonly epoch: number; readonly version: number };
+  readonly lease: { readonly epoch: number; readonly version: number; readonly site: string };
   readonly claimId: string;
   readonly taskId: string;
   readonly name: string;
@@ -39,12 +39,13 @@ export class Attempt implements RunningAttempt {
   #stoppedFor: StopReason | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(lease: Lease, clock: Clock, report: ReportProgress) {
+  /** @param site of which the lease is; `local` is what a site is called that nobody named */
+  constructor(lease: Lease, clock: Clock, report: ReportProgress, site = 'local') {
     this.#lease = lease;
     this.#report = report;
     this.#clock = clock;
     this.input = lease.submitted.input;
-    this.lease = { epoch: lease.epoch, version: lease.version };
+    this.lease = { epoch: lease.epoch, version: lease.version, site };
     this.claimId = lease.claimId;
     this.taskId = lease.taskId;
     this.name = lease.submitted.name;

@@ -36,19 +36,22 @@ export class Batching {
     this.#averageBytes += share * (bytes / tasks - this.#averageBytes);
   }
 
-  /** Leases to have in hand, running ones included. Until something has run: what can run at once. */
-  target(): number {
-    const { concurrency, maxBatch, connections, prefetch } = this.#options;
-    if (!prefetch || this.#averageMs === undefined) return concurrency;
-    const ahead = Math.floor((concurrency * workAheadMs) / Math.max(this.#averageMs, 0.001));
+  /**
+   * Leases to have in hand, running ones included. Until something has run: what can run at once.
+   * @param places how many may run at once now; fewer than `concurrency` while leases of other sites do
+   */
+  target(places = this.#options.concurrency): number {
+    const { maxBatch, connections, prefetch } = this.#options;
+    if (!prefetch || this.#averageMs === undefined) return places;
+    const ahead = Math.floor((places * workAheadMs) / Math.max(this.#averageMs, 0.001));
     const affordable = Math.floor(inHandBytes / Math.max(this.#averageBytes, 1));
-    return Math.max(concurrency, Math.min(ahead, affordable, maxBatch * connections));
+    return places === 0 ? 0 : Math.max(places, Math.min(ahead, affordable, maxBatch * connections));
   }
 
   /** The smallest room worth a round trip of its own: a whole batch once batches pay, else a single free place. */
-  worthAsking(): number {
-    const { concurrency, maxBatch } = this.#options;
-    const target = this.target();
-    return target <= concurrency ? 1 : Math.min(maxBatch, Math.ceil(target / 2));
+  worthAsking(places = this.#options.concurrency): number {
+    const { maxBatch } = this.#options;
+    const target = this.target(places);
+    return target <= places ? 1 : Math.min(maxBatch, Math.ceil(target / 2));
   }
 }

@@ -6,6 +6,7 @@ import type { ExchangeAnswer, ExchangeRequest } from '../ledger/exchange.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
 import type { HeldClaim } from '../ledger/settle.ts';
 import type { Signals } from '../signals.ts';
+import type { Places } from './places.ts';
 
 interface LeaseInHand extends HeldClaim {
   readonly taskId: string;
@@ -17,6 +18,11 @@ export interface DispatcherOptions {
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly queues: readonly string[] | undefined;
   readonly concurrency: number;
+  /** Shared by the sites of a runner. */
+  readonly places: Places;
+  readonly site: string;
+  /** Whether that is the runner's own site, which goes first. */
+  readonly own: boolean;
   readonly maxBatch: number;
   readonly connections: number;
   readonly prefetch: boolean;

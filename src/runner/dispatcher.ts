@@ -3,6 +3,7 @@ import type { Claim, ClaimRequest } from '../ledger/claim.ts';
 import type { ExchangeAnswer, ExchangeRequest } from '../ledger/exchange.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
 import type { Outcome } from '../ledger/settle.ts';
+import { Asks } from './asks.ts';
 import { AttemptPool } from './attempt-pool.ts';
 import { Batching } from './batching.ts';
 import { ClaimsInHand } from './claims-in-hand.ts';
@@ -10,20 +11,20 @@ import type { DispatcherOptions } from './dispatcher-options.ts';
 import { Lanes } from './lanes.ts';
 import { OutcomeBox } from './outcome-box.ts';
 import { sharedMonotonicMs } from './lease-keeper.ts';
+import type { Tenant } from './places.ts';
 import { UnansweredClaims } from './unanswered-claims.ts';
 
 /** Outcomes wait that long for company before a round trip of their own. */
 const lingerMs = 2;
 /** A claim answered later than that share of its TTL comes too late: the runner's own clock judges as in LeaseFences. */
 const latestAnswer = 0.9;
-const retryAfterFailureMs = [100, 300, 1000, 3000];
 
 /**
  * The claim loop: keeps the attempt pool supplied with leases, and turns finished outcomes and free room into exchanges
  * with the ledger, a few at a time. Everything is decided in `#pump`, which is called after anything changed and looks at
  * the state alone.
  */
-export class Dispatcher {
+export class Dispatcher implements Tenant {
   /** The leases in hand: to be told of aborts, lost claims and the end. */
   readonly attempts: AttemptPool;
   readonly #options: DispatcherOptions;
@@ -32,9 +33,8 @@ export class Dispatcher {
   readonly #claims = new ClaimsInHand();
   readonly #outcomes: OutcomeBox;
   readonly #unanswered: UnansweredClaims;
+  readonly #asks: Asks;
   #exchanging = 0;
-  /** Leases asked for by exchanges under way. */
-  #asked = 0;
   #claiming = false;
   /** There may be due tasks that nobody has asked for. */
   #hungry = false;
@@ -44,13 +44,12 @@ export class Dispatcher {
   #due = false;
   #lingering: NodeJS.Timeout | undefined;
   #nextLook: NodeJS.Timeout | undefined;
-  #failures = 0;
-  #pausedUntilMs = 0;
   #closed = false;
   #whenQuiet: (() => void)[] = [];
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#asks = new Asks(options.clock);
     this.#lanes = new Lanes(options.clock, options.random);
     this.#batching = new Batching(options);
     this.#outcomes = new OutcomeBox(options.maxBatch);
@@ -65,8 +64,25 @@ export class Dispatcher {
         this.#outcomes.push(outcome);
         this.#batching.ran(outcome.ranMs);
       },
-      onPlaceFree: () => this.#pump(),
+      onPlaceFree: () => options.places.refill(),
     });
+    options.places.join(this, options);
+  }
+
+  get inHand(): number {
+    return this.attempts.inHand;
+  }
+
+  get asked(): number {
+    return this.#asks.unheard ? 0 : this.#asks.open;
+  }
+
+  get content(): boolean {
+    return this.#asks.inVain || this.#unanswered.any;
+  }
+
+  refill(): void {
+    this.#pump();
   }
 
   /** Begins, or begins again, to claim. */
@@ -121,6 +137,7 @@ export class Dispatcher {
   /** Forgets its timers; nothing is begun afterwards, also not by an exchange that fails later. */
   close(): void {
     this.#closed = true;
+    this.#options.places.leave(this);
     clearTimeout(this.#lingering);
     clearTimeout(this.#nextLook);
     this.#claiming = false;
@@ -133,7 +150,9 @@ export class Dispatcher {
   #pump(): void {
     if (this.#closed) return;
     this.attempts.fill();
-    if (this.#unanswered.waiting && !this.#isPaused()) void this.#recall();
+    // The own site came first after all: whoever has a place free may have them.
+    if (!this.#options.own && this.attempts.waiting > 0) this.attempts.releaseWaiting('no place is free');
+    if (this.#unanswered.waiting && !this.#asks.paused) void this.#recall();
     while (this.#wantsExchange()) void this.#exchange();
     if (this.#outcomes.length > 0 && !this.#due) this.#linger();
     if (this.#isQuiet()) for (const resolve of this.#whenQuiet.splice(0)) resolve();
@@ -148,38 +167,35 @@ export class Dispatcher {
 
   #wantsExchange(): boolean {
     const { connections, maxBatch } = this.#options;
-    if (this.#exchanging >= connections || this.#isPaused()) return false;
+    if (this.#exchanging >= connections || this.#asks.paused) return false;
     const { length } = this.#outcomes;
     if (length > 0 && (this.#due || length >= maxBatch || this.attempts.inHand === 0)) return true;
-    return this.#hungry && this.#claiming && this.#room() >= this.#batching.worthAsking();
+    if (!this.#hungry || !this.#claiming) return false;
+    const places = this.#options.places.for(this);
+    return places > 0 && this.#room(places) >= this.#batching.worthAsking(places);
   }
 
-  #isPaused(): boolean {
-    return this.#options.clock.monotonic() < this.#pausedUntilMs;
-  }
-
-  #room(): number {
+  #room(places: number): number {
     if (this.#unanswered.any) return 0;
-    return Math.min(this.#options.maxBatch, this.#batching.target() - this.attempts.inHand - this.#asked);
+    return Math.min(this.#options.maxBatch, this.#batching.target(places) - this.attempts.inHand - this.#asks.open);
   }
 
   /** One round trip. Whatever goes wrong, its outcomes are kept and sent again. */
   async #exchange(): Promise<void> {
-    const { clock, runner, signals } = this.#options;
+    const { clock, runner, signals, places } = this.#options;
     const outcomes = this.#outcomes.take();
     if (this.#outcomes.length === 0) this.#due = false;
     clearTimeout(this.#lingering);
     this.#lingering = undefined;
-    const room = this.#claiming ? Math.max(0, this.#room()) : 0;
+    const room = this.#claiming ? Math.max(0, this.#room(places.for(this))) : 0;
     const request = this.#request(outcomes, room);
     if (room > 0) this.#rang = false;
     this.#exchanging += 1;
-    this.#asked += room;
-    const sentAtMs = clock.monotonic();
+    const sentAtMs = this.#asks.sent(room);
     if (signals.active) signals.emit('exchange.begun', { runner, outcomes: outcomes.length, asked: room });
     try {
       const answer = await this.#options.exchange(request);
-      this.#failures = 0;
+      this.#asks.worked();
       this.#learn(request, answer, clock.monotonic() - sentAtMs);
     } catch (error) {
       this.#outcomes.putBack(outcomes, error);
@@ -187,8 +203,8 @@ export class Dispatcher {
       this.#pause(error);
     } finally {
       this.#exchanging -= 1;
-      this.#asked -= room;
-      this.#pump();
+      this.#asks.over(room);
+      places.refill();
     }
   }
 
@@ -196,27 +212,18 @@ export class Dispatcher {
   async #recall(): Promise<void> {
     try {
       await this.#unanswered.ask();
-      this.#failures = 0;
+      this.#asks.worked();
     } catch (error) {
       this.#pause(error);
     } finally {
-      this.#pump();
+      this.#options.places.refill();
     }
   }
 
   #request(outcomes: readonly Outcome[], room: number): ExchangeRequest {
     const { clock, runner, host, ttlMs, queues, handlers, newSecret } = this.#options;
-    const held = this.#claims.holding(outcomes);
-    const settle = { held, outcomes, nowMs: clock.monotonic() };
-    const names = [...handlers.keys()];
-    const claim: ClaimRequest = {
-      names,
-      maxTasks: room,
-      runner,
-      host,
-      ttlMs,
-      queues,
-    };
+    const settle = { held: this.#claims.holding(outcomes), outcomes, nowMs: clock.monotonic() };
+    const claim: ClaimRequest = { names: [...handlers.keys()], maxTasks: room, runner, host, ttlMs, queues };
     return {
       ...(outcomes.length > 0 ? { settle } : {}),
       ...(room > 0 ? { claim: { ...claim, lanes: this.#lanes.next(this.#rang), secret: newSecret() } } : {}),
@@ -247,6 +254,7 @@ export class Dispatcher {
     this.#lanes.learn(lanes, leases, maxTasks, tookMs);
     // A doorbell that rang meanwhile may have been for a task this claim came too early to see.
     this.#hungry = this.#rang || leases.length === maxTasks;
+    this.#asks.granted(leases.length, maxTasks, lanes === undefined);
     // Short of what was asked, and only the known lanes were looked at: look everywhere as soon as that is due.
     if (!this.#hungry && lanes !== undefined) this.#lookIn(this.#lanes.widerLookInMs());
     if (claim !== undefined) this.#hold(claim, tookMs);
@@ -273,12 +281,8 @@ export class Dispatcher {
   }
 
   #pause(error: unknown): void {
-    const { clock, signals } = this.#options;
-    const retryInMs = retryAfterFailureMs[Math.min(this.#failures, retryAfterFailureMs.length - 1)] ?? 0;
-    this.#failures += 1;
-    this.#pausedUntilMs = clock.monotonic() + retryInMs;
-    const code = errorCodeOf(error);
-    signals.emit('service.failed', { service: 'claim loop', code, retryInMs });
+    const retryInMs = this.#asks.failed();
+    this.#options.signals.emit('service.failed', { service: 'claim loop', code: errorCodeOf(error), retryInMs });
     this.#due = true;
     this.#lookIn(retryInMs);
   }

@@ -24,6 +24,8 @@ export interface KeeperSettings {
 
 const flushDropsMs = 500;
 const restartAfterMs = 1000;
+/** How long the thread may take to end: over a link that died without a word its connection never says goodbye. */
+const goodbyeMs = 2000;
 
 /** The clock both threads share: `performance.now()` counts from a different origin in each. */
 export function sharedMonotonicMs(): number {
@@ -85,9 +87,11 @@ export class LeaseKeeper {
     }
   }
 
-  hold(claim: HeldClaim): void {
-    this.#held.set(claim.claimId, claim);
-    this.#send({ hold: claim, drop: this.#dropped });
+  /** Only these two go to the thread: a message is a copy, and a claim has the inputs of all its tasks with it. */
+  hold({ claimId, secret }: HeldClaim): void {
+    const hold = { claimId, secret };
+    this.#held.set(claimId, hold);
+    this.#send({ hold, drop: this.#dropped });
   }
 
   /** Told with the next claim, or soon: a message costs a switch of threads, and a needless renewal harms nobody. */
@@ -101,8 +105,11 @@ export class LeaseKeeper {
   async stop(): Promise<void> {
     clearTimeout(this.#restarting);
     this.#send({ drop: this.#dropped, stop: true });
+    const thread = this.#thread;
     this.#thread = undefined;
+    const late = setTimeout(() => void thread?.terminate(), goodbyeMs);
     await this.#ended;
+    clearTimeout(late);
   }
 
   /** After a moment, so that a thread that cannot start does not take the whole processor; it is told what is held. */

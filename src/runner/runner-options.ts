@@ -1,7 +1,9 @@
 import { LedgerError } from '../errors.ts';
+import { siteNamePattern } from '../events/names.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import { isHandler } from '../ledger/is-handler.ts';
 import { refuseUnknownOptions, requireInteger } from '../ledger/known-options.ts';
+import { requireConnectionString } from '../postgres/connection-string.ts';
 
 export interface RunnerOptions {
   readonly handlers: readonly Handler[];
@@ -25,7 +27,23 @@ export interface RunnerOptions {
   readonly drainMs?: number | undefined;
   /** How long a verify handler may take to answer, milliseconds. Default 30 000. */
   readonly verifyTimeoutMs?: number | undefined;
+  /**
+   * Connection strings of other sites, by name. Their tasks are leased while the runner's own site has nothing to do, or does
+   * not answer, from the database that owns them. The same list may be given at every site: the own one is passed over.
+   */
+  readonly sites?: Readonly<Record<string, string>> | undefined;
 }
+
+/** What is left out. */
+export const runnerDefaults = {
+  concurrency: 10,
+  leaseTtlMs: 15_000,
+  connections: 3,
+  maxBatch: 500,
+  pollMs: 250,
+  drainMs: 10_000,
+  verifyTimeoutMs: 30_000,
+} as const;
 
 const aDayMs = 86_400_000;
 const longestVerifyMs = 3_500_000;
@@ -46,10 +64,11 @@ const ranges: Readonly<Record<keyof RunnerOptions, readonly [min: number, max: n
   pollMs: [1, aDayMs],
   drainMs: [0, longestDrainMs],
   verifyTimeoutMs: [100, longestVerifyMs],
+  sites: undefined,
 };
 const known: ReadonlySet<string> = new Set(Object.keys(ranges));
 
-/** @throws LedgerError TASKLEDGER_INVALID_OPTION, TASKLEDGER_HANDLERS_INVALID */
+/** @throws LedgerError TASKLEDGER_INVALID_OPTION, TASKLEDGER_HANDLERS_INVALID, TASKLEDGER_INVALID_URL */
 export function requireRunnerOptions(options: RunnerOptions): void {
   refuseUnknownOptions(options, known, 'runner');
   for (const [option, range] of Object.entries(ranges)) {
@@ -57,13 +76,25 @@ export function requireRunnerOptions(options: RunnerOptions): void {
     if (range !== undefined && value !== undefined) requireInteger(value, option, { min: range[0], max: range[1] });
   }
   // JavaScript callers pass whatever they have.
-  const { name, prefetch, queues, handlers }: Partial<Record<string, unknown>> = { ...options };
+  const { name, prefetch, queues, handlers, sites }: Partial<Record<string, unknown>> = { ...options };
   if (!isAbsentOr(name, 'string') || name === '') throw wrong('name to be text', name);
   if (!isAbsentOr(prefetch, 'boolean')) throw wrong('prefetch to be true or false', prefetch);
   if (queues !== undefined && !(Array.isArray(queues) && queues.every((queue) => typeof queue === 'string'))) {
     throw wrong('queues to be an array of queue names', queues);
   }
+  if (sites !== undefined) requireSites(sites);
   if (!Array.isArray(handlers) || !handlers.every(isHandler)) throw wrongHandlers(handlers);
+}
+
+function requireSites(sites: unknown): void {
+  if (typeof sites !== 'object' || sites === null || Array.isArray(sites)) {
+    throw wrong("sites to be an object such as { fra: 'postgres://…' }", sites);
+  }
+  for (const [name, url] of Object.entries(sites) as [string, unknown][]) {
+    if (!siteNamePattern.test(name)) throw wrong(`sites to be named ${siteNamePattern.source}`, name);
+    if (typeof url !== 'string') throw wrong('each of sites to be a connection string', url);
+    requireConnectionString(url);
+  }
 }
 
 function isAbsentOr(value: unknown, type: 'string' | 'boolean'): boolean {

@@ -1,40 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
+import { LedgerError } from '../errors.ts';
 import type { Codec } from '../events/codec.ts';
-import { armDoorbell } from '../ledger/arm-doorbell.ts';
 import type { Handler } from '../ledger/define-task.ts';
-import { Sweeper } from '../ledger/sweeper.ts';
-import { createPool } from '../postgres/pool.ts';
 import type { Signals } from '../signals.ts';
-import { Dispatcher } from './dispatcher.ts';
-import { Doorbell } from './doorbell.ts';
 import { handlersByName } from './handlers-by-name.ts';
-import { ledgerCalls } from './ledger-calls.ts';
 import { requireProcessHandlers } from './execute/handlers-module.ts';
-import { LeaseFences } from './lease-fences.ts';
-import { LeaseKeeper, type KeeperNews } from './lease-keeper.ts';
-import { requireRunnerOptions, type RunnerOptions } from './runner-options.ts';
-import { Verifier } from './verifier.ts';
+import { Places } from './places.ts';
+import { requireRunnerOptions, runnerDefaults, type RunnerOptions } from './runner-options.ts';
+import { SitePart, type RunnerSite } from './site-part.ts';
 
 export type { RunnerOptions };
 
 export interface RunnerSurroundings {
-  readonly connectionString: string;
+  /** The runner's own site. */
+  readonly own: RunnerSite;
   readonly clock: Clock;
   readonly random: () => number;
   readonly signals: Signals;
   readonly codec?: Codec | undefined;
 }
 
-/**
- * A claim that is not answered within the TTL is worth nothing, and outcomes are sent again; but a batch may take a while
- * on a slow disk, however short the TTL.
- */
-const shortestAnswerTimeoutMs = 10_000;
-
-/** After the signal has aborted, an attempt has that long to end before its lease is given back. */
-const graceMs = 1000;
+/** How long `start` waits for the sites: for one that is away it is not worth waiting longer, since others may have work. */
+const answersWithinMs = 2000;
 
 /**
  * Leases tasks and runs their handlers in this process until stopped. `start` and `stop` may be called in any order and
@@ -46,7 +35,8 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #around: RunnerSurroundings;
   readonly #handlers: ReadonlyMap<string, Handler>;
-  #parts: RunningParts | undefined;
+  readonly #hurry = new AbortController();
+  #parts: readonly SitePart[] | undefined;
   #stopping: Promise<void> | undefined;
   #checked: Promise<void> | undefined;
   /** Of `start` and `stop`: the last call is the one that counts. */
@@ -61,8 +51,10 @@ export class Runner {
   }
 
   /**
-   * Begins to claim. Resolves once everything is set up; a database that is away is waited for.
-   * @throws LedgerError TASKLEDGER_HANDLERS_INVALID when a handler with isolation `process` is not where it says
+   * Begins to claim. Resolves once everything is set up; a database that is away is waited for. With several sites: once
+   * each has answered, or two seconds are over and one has; the others are worked for as soon as they answer.
+   * @throws LedgerError TASKLEDGER_HANDLERS_INVALID when a handler with isolation `process` is not where it says; with
+   *   several sites also those of `SitePart.open`, and TASKLEDGER_UNREACHABLE when none of them answers
    */
   async start(): Promise<void> {
     if (this.#parts !== undefined) return;
@@ -71,20 +63,21 @@ export class Runner {
       await (this.#checked ??= requireProcessHandlers(this.#options.handlers));
       if (call !== this.#calls) return;
     }
-    const parts = this.#assemble();
+    const parts = this.#makeParts();
     this.#parts = parts;
-    parts.keeper.start();
-    parts.doorbell.start();
-    parts.sweeper.start();
-    parts.verifier.start();
-    parts.dispatcher.resume();
-    const { concurrency = 10 } = this.#options;
-    this.#around.signals.emit('runner.started', { runner: this.name, names: [...this.#handlers.keys()], concurrency });
+    await this.#open(parts);
+    // Stopped meanwhile.
+    if (this.#parts !== parts) return;
+    this.#parts = await withoutOwnTwice(parts);
+    for (const part of this.#parts) part.begin();
+    const { concurrency = runnerDefaults.concurrency } = this.#options;
+    const told = { runner: this.name, names: [...this.#handlers.keys()], concurrency };
+    this.#around.signals.emit('runner.started', told);
   }
 
   /** Looks for tasks now instead of at the next poll. */
   look(): void {
-    this.#parts?.dispatcher.look();
+    for (const part of this.#parts ?? []) part.look();
   }
 
   /** @param drainMs how long running attempts may take to finish; default as in the options */
@@ -93,7 +86,7 @@ export class Runner {
     const parts = this.#parts;
     if (parts === undefined) return this.#stopping ?? Promise.resolve();
     this.#parts = undefined;
-    this.#stopping = this.#windDown(parts, drainMs ?? this.#options.drainMs ?? 10_000);
+    this.#stopping = this.#windDown(parts, drainMs ?? this.#options.drainMs ?? runnerDefaults.drainMs);
     return this.#stopping;
   }
 
@@ -106,161 +99,59 @@ export class Runner {
     await this.stop();
   }
 
-  readonly #hurry = new AbortController();
+  /** The own site first. */
+  #makeParts(): SitePart[] {
+    const { own } = this.#around;
+    const others = Object.entries(this.#options.sites ?? {}).filter(([name]) => name !== own.name);
+    const sites = [own, ...others.map(([name, connectionString]) => ({ name, connectionString, checked: false }))];
+    const places = new Places(this.#options.concurrency ?? runnerDefaults.concurrency);
+    const { clock, random, signals, codec } = this.#around;
+    const around = { clock, random, signals, codec, places, runner: this.name, handlers: this.#handlers };
+    const several = sites.length > 1;
+    return sites.map((site) => new SitePart({ ...around, options: this.#options, site, own: site === own, several }));
+  }
 
-  async #windDown(
-    { dispatcher, doorbell, keeper, sweeper, verifier, pool, poll, fence }: RunningParts,
-    drainMs: number,
-  ): Promise<void> {
+  /** Waits for the sites: for one alone as long as it takes. Nothing has begun when this throws. */
+  async #open(parts: readonly SitePart[]): Promise<void> {
+    const opened = Promise.all(parts.map((part) => part.open()));
+    const over = new AbortController();
+    try {
+      if (parts.length === 1) await opened;
+      else await Promise.race([opened, this.#around.clock.sleep(answersWithinMs, over.signal)]);
+      if (this.#parts === parts && parts.every((part) => part.site === undefined)) throw noSiteAnswers(parts);
+    } catch (error) {
+      await this.stop(0);
+      throw error;
+    } finally {
+      over.abort();
+    }
+    opened.catch(() => undefined);
+  }
+
+  async #windDown(parts: readonly SitePart[], drainMs: number): Promise<void> {
     const { signals } = this.#around;
-    clearInterval(poll);
-    await doorbell.stop();
-    signals.emit('runner.draining', { runner: this.name, running: dispatcher.attempts.inHand, deadlineMs: drainMs });
-    dispatcher.drain('shutdown');
-    // A question can be put again, by any other runner: it is not waited for.
-    const verifierStopped = verifier.stop();
-    const hurried = new Promise<boolean>((resolve) => {
+    const running = parts.reduce((sum, part) => sum + part.inHand, 0);
+    signals.emit('runner.draining', { runner: this.name, running, deadlineMs: drainMs });
+    const hurried = new Promise<false>((resolve) => {
       if (this.#hurry.signal.aborted) resolve(false);
       this.#hurry.signal.addEventListener('abort', () => resolve(false), { once: true });
     });
-    let released = 0;
-    if (!(await Promise.race([dispatcher.quiet(drainMs), hurried]))) {
-      dispatcher.attempts.stopAll('shutdown');
-      await dispatcher.quiet(graceMs);
-      // A process has a grace of its own, and is ended after it; a second signal ends it now.
-      await Promise.race([dispatcher.quiet(dispatcher.attempts.longestStopMs), hurried]);
-      await dispatcher.attempts.kill();
-      released = dispatcher.attempts.abandon('shutdown');
-      dispatcher.flush();
-      await dispatcher.quiet(graceMs);
-    }
-    dispatcher.close();
-    await dispatcher.attempts.stop();
-    clearInterval(fence);
-    await keeper.stop();
-    await sweeper.stop();
-    await verifierStopped;
-    await pool.end();
-    signals.emit('runner.stopped', { runner: this.name, released });
-  }
-
-  #assemble(): RunningParts {
-    const { connectionString, clock, random, signals, codec } = this.#around;
-    const {
-      concurrency = 10,
-      connections = 3,
-      maxBatch = 500,
-      leaseTtlMs: ttlMs = 15_000,
-      pollMs = 250,
-      queues,
-    } = this.#options;
-    const application = `taskledger run ${this.name}`.slice(0, 63);
-    const pool = this.#makePool(connections, application, ttlMs);
-    const fences = new LeaseFences(ttlMs, (claimId) => {
-      const { running, waiting } = dispatcher.attempts.lose(claimId);
-      dispatcher.forget(claimId, waiting);
-      if (running + waiting > 0) signals.emit('claim.lost', { runner: this.name, claimId, tasks: running + waiting });
-    });
-    const keeper = new LeaseKeeper({
-      connectionString,
-      ttlMs,
-      applicationName: `${application} leases`.slice(0, 63),
-      onNews: (news) => this.#onNews(news, fences),
-    });
-    const doorbell = this.#makeDoorbell(pool, application, () => dispatcher);
-    const dispatcher: Dispatcher = new Dispatcher({
-      runner: this.name,
-      host: hostname(),
-      handlers: this.#handlers,
-      queues,
-      concurrency,
-      maxBatch,
-      connections,
-      prefetch: this.#options.prefetch ?? true,
-      ttlMs,
-      clock,
-      random,
-      signals,
-      codec,
-      ...ledgerCalls(pool).dispatcher,
-      onClaim: (claim, sentAtMs) => {
-        fences.hold(claim.claimId, sentAtMs);
-        keeper.hold(claim);
-      },
-      onClaimDone: (claimId) => {
-        fences.drop(claimId);
-        keeper.drop(claimId);
-      },
-      onAnswer: (idle) => doorbell.heard(idle),
-    });
-    const poll = setInterval(() => dispatcher.look(), pollMs);
-    const fence = setInterval(
-      () => {
-        // A handler may have blocked the event loop: what was renewed meanwhile is heard before anything is judged lost.
-        keeper.hear();
-        fences.check();
-      },
-      Math.max(50, ttlMs / 20),
-    );
-    const sweeper = new Sweeper({ db: pool, clock, signals });
-    return { pool, sweeper, verifier: this.#makeVerifier(pool), keeper, doorbell, dispatcher, poll, fence };
-  }
-
-  #makeVerifier(pool: Pool): Verifier {
-    return new Verifier({
-      ...this.#around,
-      runner: this.name,
-      handlers: this.#handlers,
-      timeoutMs: this.#options.verifyTimeoutMs ?? 30_000,
-      ...ledgerCalls(pool).verifier,
-    });
-  }
-
-  #makePool(max: number, applicationName: string, ttlMs: number): Pool {
-    const { connectionString } = this.#around;
-    const answerTimeoutMs = Math.max(shortestAnswerTimeoutMs, ttlMs);
-    return createPool({ connectionString, max, applicationName, answerTimeoutMs });
-  }
-
-  #makeDoorbell(pool: Pool, application: string, dispatcher: () => Dispatcher): Doorbell {
-    const { connectionString, clock, signals } = this.#around;
-    return new Doorbell({
-      connectionString,
-      applicationName: `${application} doorbell`.slice(0, 63),
-      names: new Set(this.#handlers.keys()),
-      clock,
-      signals,
-      arm: (forMs) => armDoorbell(pool, [...this.#handlers.keys()], forMs),
-      onRing: () => dispatcher().ring(),
-      onAbort: (taskId) => {
-        dispatcher().attempts.abort(taskId);
-        dispatcher().look();
-      },
-    });
-  }
-
-  #onNews(news: KeeperNews, fences: LeaseFences): void {
-    const { signals } = this.#around;
-    if (news.kind === 'renewed') {
-      fences.renewed(news.claimIds, news.sentAtMs);
-      signals.emit('claim.renewed', { runner: this.name, claims: news.claimIds.length });
-    } else if (news.kind === 'lost') {
-      for (const claimId of news.claimIds) fences.lose(claimId);
-    } else {
-      signals.emit('connection.lost', { purpose: 'lease keeping', reason: news.reason });
-    }
+    const released = await Promise.all(parts.map((part) => part.stop(drainMs, hurried)));
+    signals.emit('runner.stopped', { runner: this.name, released: released.reduce((sum, each) => sum + each, 0) });
   }
 }
 
-type Pool = ReturnType<typeof createPool>;
+/** A list of sites made for every site names the own one too, which may have been given without its name. */
+async function withoutOwnTwice([own, ...others]: readonly SitePart[]): Promise<SitePart[]> {
+  const twice = others.filter(({ site }) => site !== undefined && site === own?.site);
+  await Promise.all(twice.map((part) => part.stop(0, Promise.resolve(false))));
+  return [own, ...others].filter((part) => part !== undefined && !twice.includes(part)) as SitePart[];
+}
 
-interface RunningParts {
-  readonly pool: Pool;
-  readonly sweeper: Sweeper;
-  readonly verifier: Verifier;
-  readonly keeper: LeaseKeeper;
-  readonly doorbell: Doorbell;
-  readonly dispatcher: Dispatcher;
-  readonly poll: NodeJS.Timeout;
-  readonly fence: NodeJS.Timeout;
+function noSiteAnswers(parts: readonly SitePart[]): LedgerError {
+  return new LedgerError('TASKLEDGER_UNREACHABLE', {
+    expected: `at least one of ${parts.length} sites to answer within ${answersWithinMs} ms`,
+    found: 'none of them',
+    remedy: 'Check their URLs, and whether their servers can be reached from here',
+  });
 }

@@ -248,6 +248,6 @@ test('the handler is told which attempt it is, under which lease, and what the l
     () => 0.5,
   );
   expect(seen).toMatchObject({ taskId: 't', name: 'some.task', attempt: 2, input: 'x', checkpoint: { page: 7 } });
-  expect(seen?.lease).toEqual({ epoch: 3, version: 9 });
+  expect(seen?.lease).toEqual({ epoch: 3, version: 9, site: 'local' });
   expect(seen?.runAt).toEqual(new Date('2026-01-01T00:00:00.500Z'));
 });

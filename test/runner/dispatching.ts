@@ -5,6 +5,7 @@ import type { Handler } from '../../src/ledger/define-task.ts';
 import type { ExchangeAnswer, ExchangeRequest } from '../../src/ledger/exchange.ts';
 import { Dispatcher } from '../../src/runner/dispatcher.ts';
 import type { DispatcherOptions } from '../../src/runner/dispatcher-options.ts';
+import { Places } from '../../src/runner/places.ts';
 import { createSignals, type Signals } from '../../src/signals.ts';
 import { deferred } from './fakes.ts';
 
@@ -34,6 +35,9 @@ export function dispatching(handler: Handler, more: Partial<DispatcherOptions> =
     handlers: new Map([[handler.definition.name, handler]]),
     queues: undefined,
     concurrency: 10,
+    places: new Places(more.concurrency ?? 10),
+    site: 'local',
+    own: true,
     maxBatch: 500,
     connections: 3,
     prefetch: true,

@@ -34,6 +34,8 @@ interface RunnerProcessOptions {
   /** Body of the handler: JavaScript that may use its context and effect, tell, goAhead, blockFor, arm, ledger, runner. */
   readonly handler: string;
   readonly ttlMs?: number;
+  /** Other sites it works for, by name. */
+  readonly sites?: Readonly<Record<string, string>>;
   /** Default `some.task`. */
   readonly task?: string;
   /** Body of a verify handler, as `handler`; the task is then protected. */
@@ -47,7 +49,17 @@ interface RunnerProcessOptions {
 
 /** Starts a runner for one kind of task from the compiled package; it is killed when the test ends. */
 export function spawnRunner(options: RunnerProcessOptions): RunnerProcess {
-  const { url, name, effects, handler, ttlMs = 1000, task = 'some.task', diesAt = 'false', verify } = options;
+  const {
+    url,
+    name,
+    effects,
+    handler,
+    ttlMs = 1000,
+    task = 'some.task',
+    diesAt = 'false',
+    verify,
+    sites = {},
+  } = options;
   const kind =
     verify === undefined
       ? ''
@@ -55,7 +67,7 @@ export function spawnRunner(options: RunnerProcessOptions): RunnerProcess {
   const script = `
     import { appendFileSync } from 'node:fs';
     import { defineTask, openLedger } from ${JSON.stringify(path.join(repositoryRoot, 'dist/index.js'))};
-    const [url, name, effects, ttlMs] = ${JSON.stringify([url, name, effects, ttlMs])};
+    const [url, name, effects, ttlMs, sites] = ${JSON.stringify([url, name, effects, ttlMs, sites])};
     const tell = (name, data = {}) => process.send({ name, data });
     const effect = (text) => appendFileSync(effects, name + ' ' + text + '\\n');
     const told = new Promise((resolve) => process.once('message', resolve));
@@ -69,7 +81,8 @@ export function spawnRunner(options: RunnerProcessOptions): RunnerProcess {
     ledger.signals.subscribe(({ name, data }) => { if (process.connected) tell(name, data); });
     const task = defineTask({ name: ${JSON.stringify(task)}${kind} });
     const run = async ({ input, attempt, signal, taskId, lease, progress }) => { ${handler} };
-    const runner = ledger.runner({ handlers: [task.handle(run)], name, leaseTtlMs: ttlMs, pollMs: 50, concurrency: 1 });
+    const handlers = [task.handle(run)];
+    const runner = ledger.runner({ handlers, name, leaseTtlMs: ttlMs, pollMs: 50, concurrency: 1, sites });
     await runner.start();
     process.on('disconnect', () => process.exit());`;
   // A file beside the effects: a script given on the command line cannot start threads.

@@ -12,7 +12,7 @@ export class ChildContext implements RunningAttempt {
   readonly name: string;
   input: unknown;
   readonly attempt: number;
-  readonly lease: { readonly epoch: number; readonly version: number };
+  readonly lease: { readonly epoch: number; readonly version: number; readonly site: string };
   readonly runAt: Date;
   readonly checkpoint: unknown;
   readonly #say: (message: ChildSays) => void;

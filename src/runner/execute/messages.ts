@@ -27,7 +27,7 @@ export interface StartMessage {
     readonly name: string;
     readonly input: unknown;
     readonly attempt: number;
-    readonly lease: { readonly epoch: number; readonly version: number };
+    readonly lease: { readonly epoch: number; readonly version: number; readonly site: string };
     readonly runAt: string;
     readonly checkpoint?: unknown;
   };
