@@ -88,6 +88,8 @@ begin
              select json_agg(json_build_array(q.site, q.seq::text) order by q.site, q.seq)
                from taskledger.events q
               where q.task_id = m.task_id and q.type = 'task.abort_requested'
+                -- What came from another site and was not heard yet will be decided when it is.
+                and (q.site = (select s.name from taskledger.site s) or taskledger.request_heard(q.site, q.seq))
                 and not exists (select from taskledger.events d, json_array_elements(d.context -> 'answers') a
                                  where d.task_id = m.task_id and d.version is not null and a ->> 0 = q.site and a ->> 1 = q.seq::text)
            ) end as abort_answers

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { LedgerError } from '../errors.ts';
-import type { TaskStateName } from '../events/task-state.ts';
+import type { RequestAnswer, TaskStateName } from '../events/task-state.ts';
 import type { Ledger } from '../open-ledger.ts';
 import { requireTaskId } from '../ledger/task-id.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
@@ -12,8 +12,8 @@ export interface RequestOptions extends ConnectionOptions {
 }
 
 export interface Request {
-  readonly ask: (ledger: Ledger, id: string) => Promise<TaskStateName>;
-  /** Whether the state that was answered means yes. */
+  readonly ask: (ledger: Ledger, id: string) => Promise<RequestAnswer>;
+  /** Whether the state its owner answered means yes. */
   readonly granted: (state: TaskStateName) => boolean;
   readonly says: (state: TaskStateName) => string;
 }
@@ -43,21 +43,32 @@ export interface Asking {
   readonly terminal: Terminal;
 }
 
-/** Asks for one task and prints the answer. @returns whether it was granted; if not, the exit status is 1 */
-export async function requestOne(id: string, { ledger, request, terminal }: Asking): Promise<boolean> {
+export type Verdict = 'granted' | 'refused' | 'requested';
+
+/** Asks for one task and prints the answer. If it was refused the exit status is 1; `requested`: another site decides. */
+export async function requestOne(id: string, asking: Asking): Promise<Verdict> {
+  const { ledger, request, terminal } = asking;
   try {
     const state = await request.ask(ledger, id);
+    if (state === 'requested') return await tellRequested(id, asking);
     const granted = request.granted(state);
     if (!granted) process.exitCode = exitStatus.refused;
     if (terminal.json) terminal.object({ id, state, granted });
     else terminal.line(`${id}  ${request.says(state)}`);
-    return granted;
+    return granted ? 'granted' : 'refused';
   } catch (error) {
     const known = asLedgerError(error);
     // What is wrong with one task is no reason to leave the others; a database that is away is.
     if (!(error instanceof LedgerError) || known.kind !== 'refused') throw error;
     process.exitCode = exitStatus.refused;
     process.stderr.write(`${errorText(known, terminal.json)}\n`);
-    return false;
+    return 'refused';
   }
+}
+
+async function tellRequested(id: string, { ledger, terminal }: Asking): Promise<'requested'> {
+  const owner = await ledger.ownerOf(id);
+  if (terminal.json) terminal.object({ id, state: 'requested', granted: null, owner });
+  else terminal.line(`${id}  asked; ${owner} decides`);
+  return 'requested';
 }

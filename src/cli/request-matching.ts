@@ -54,7 +54,7 @@ export async function requestChosen(
   }
   const terminal = openTerminal(options.json ?? false);
   await withLedger(options, terminal, async (ledger) => {
-    const totals = { matched: 0, granted: 0, refused: 0 };
+    const totals = { matched: 0, granted: 0, refused: 0, requested: 0 };
     const asking = { ledger, request, terminal };
     // The limit is of tasks asked about, not of tasks looked at.
     const { limit, ...filter } = state === undefined ? others : { ...others, state };
@@ -63,8 +63,7 @@ export async function requestChosen(
       if (totals.matched === limit) break;
       totals.matched += 1;
       if (options.dryRun === true) tellMatch(task, asking);
-      else if (await requestOne(task.id, asking)) totals.granted += 1;
-      else totals.refused += 1;
+      else totals[await requestOne(task.id, asking)] += 1;
     }
     tellTotals(totals, options.dryRun === true, asking);
   });
@@ -108,16 +107,28 @@ interface Totals {
   readonly matched: number;
   readonly granted: number;
   readonly refused: number;
+  /** Asked here, decided by other sites. */
+  readonly requested: number;
 }
 
-function tellTotals({ matched, granted, refused }: Totals, isDryRun: boolean, { terminal }: Asking): void {
+function tellTotals({ matched, granted, refused, requested }: Totals, isDryRun: boolean, { terminal }: Asking): void {
   if (terminal.json) {
-    terminal.object({ summary: true, dry_run: isDryRun, matched, granted, refused });
+    terminal.object({
+      summary: true,
+      dry_run: isDryRun,
+      matched,
+      granted,
+      refused,
+      ...(requested > 0 && { requested }),
+    });
     return;
   }
   const tasks = `${matched} task${matched === 1 ? '' : 's'}`;
+  const others = requested === 0 ? '' : `, ${requested} for other sites to decide`;
   terminal.note(
-    isDryRun ? `${tasks} matched. Nothing was written.` : `${tasks} matched: ${granted} granted, ${refused} refused.`,
+    isDryRun
+      ? `${tasks} matched. Nothing was written.`
+      : `${tasks} matched: ${granted} granted, ${refused} refused${others}.`,
   );
 }
 

@@ -1,5 +1,5 @@
 import type { EventOf, LedgerEvent, TaskEvent } from '../events/event.ts';
-import { formatPosition, positionOfRef } from '../events/position.ts';
+import { formatPosition, positionOfRef, type Position } from '../events/position.ts';
 import { durationText } from './duration-text.ts';
 import { jsonLine, printable, printableStart } from './printable.ts';
 
@@ -83,12 +83,17 @@ function request(event: EventOf<Requests>): string {
     case 'task.reschedule_requested':
       return `${who(event)} asked for another schedule${schedule(event.data)}${because(event.data.reason)}.`;
     case 'task.request_refused':
-      return `The request ${formatPosition(positionOfRef(event.data.request))} was refused: ${shown(event.data.why)}.`;
+      return refused(event);
     case 'task.retried':
       return `Made ready to run again, with all its attempts${because(event.data.reason)}${answering(event)}.`;
     case 'task.rescheduled':
       return `Rescheduled${schedule(event.data)}${because(event.data.reason)}${answering(event)}.`;
   }
+}
+
+function refused(event: EventOf<'task.request_refused'>): string {
+  const request = positionOfRef(event.data.request);
+  return `The request ${formatPosition(request)} was refused: ${shown(event.data.why)}${answeredBy(event, [request])}.`;
 }
 
 function submitted(event: EventOf<'task.submitted'>): string {
@@ -184,11 +189,15 @@ function killed(how: 'no' | 'term' | 'kill' | undefined): string {
   return how === 'term' ? ' (its process had to be told to end)' : ' (its process had to be killed)';
 }
 
-function answering({ context }: LedgerEvent): string {
-  const answers = context?.answers ?? [];
-  return answers.length === 0
-    ? ''
-    : `, as asked in ${answers.map((ref) => formatPosition(positionOfRef(ref))).join(', ')}`;
+/** Which requests it answers; and who answered and where, if one of them was made at another site. */
+function answering(event: LedgerEvent): string {
+  const answers = (event.context?.answers ?? []).map(positionOfRef);
+  if (answers.length === 0) return '';
+  return `, as asked in ${answers.map(formatPosition).join(', ')}${answeredBy(event, answers)}`;
+}
+
+function answeredBy(event: LedgerEvent, requests: readonly Position[]): string {
+  return requests.every(({ site }) => site === event.site) ? '' : `; answered by ${who(event)}`;
 }
 
 function withOutput(output: unknown): string {

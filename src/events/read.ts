@@ -1,6 +1,7 @@
 import type { Queryable } from '../postgres/queryable.ts';
 import { parseEvent } from './parse-event.ts';
 import { isTaskEvent, type LedgerEvent, type TaskEvent } from './event.ts';
+import { inToldOrder } from './told-order.ts';
 
 /** Columns as text wherever a driver would lose something: 64-bit numbers and times. */
 const columns = `site, seq::text, realm, epoch, task_id, version, type,
@@ -11,16 +12,12 @@ interface StoredRow {
 }
 
 /**
- * Every event of one task, oldest first: decisions in the order of (epoch, version), requests and refused results where
- * they were recorded. Empty when the task is not known here.
+ * Every event of one task, oldest first: in the order of `inToldOrder`. Empty when the task is not known here.
  * @throws LedgerError TASKLEDGER_UNKNOWN_EVENT
  */
 export async function readTaskEvents(db: Queryable, taskId: string): Promise<TaskEvent[]> {
-  const { rows } = await db.query(
-    `select ${columns} from taskledger.events where task_id = $1::uuid order by occurred_at, site, events.seq`,
-    [taskId],
-  );
-  return (rows as StoredRow[]).map(read).filter(isTaskEvent);
+  const { rows } = await db.query(`select ${columns} from taskledger.events where task_id = $1::uuid`, [taskId]);
+  return inToldOrder((rows as StoredRow[]).map(read).filter(isTaskEvent));
 }
 
 /** The stored events of one task, not read yet: what cannot be read fails when it is asked for, not its neighbours. */

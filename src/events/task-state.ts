@@ -17,6 +17,12 @@ export interface TaskLease {
   readonly ttl_ms: number;
 }
 
+/**
+ * What asking for something comes to: the state the task is in now, or `requested` where another site owns it. Then the request
+ * is recorded and on its way, and the history tells the owner's answer when it has come.
+ */
+export type RequestAnswer = TaskStateName | 'requested';
+
 /** A request no decision has answered yet. */
 export interface OpenRequest extends Position {
   readonly type: Exclude<TaskRemark['type'], 'task.result_refused'>;

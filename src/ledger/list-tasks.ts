@@ -45,9 +45,21 @@ export async function listTasks(db: Queryable, clock: Clock, filter: ListFilter 
   }));
 }
 
+/** As `searchTasks` tells it: of the hot row at the owner, elsewhere what the latest attempt last recorded. */
+const progress = `case when o.task_id is not null then o.progress when t.state = 'leased' then (
+              select json_build_object(
+                       'fraction', (array_agg(e.data -> 'fraction' order by e.version desc) filter (where e.data -> 'fraction' is not null))[1],
+                       'message', (array_agg(e.data -> 'message' order by e.version desc) filter (where e.data -> 'message' is not null))[1])
+                from taskledger.events e
+               where e.task_id = t.id and e.type = 'task.progressed'
+                 and coalesce(e.data ->> 'fraction', e.data ->> 'message') is not null
+                 and e.version > (select max(l.version) from taskledger.events l where l.task_id = t.id and l.type = 'task.leased')
+              having count(*) > 0) end`;
+
 async function searchLog(db: Queryable, filter: ListFilter): Promise<FoundTask[]> {
   const { rows } = await db.query(
-    `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, o.progress, t.submitted_at, t.finished_at
+    `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, t.submitted_at, t.finished_at,
+            ${progress} as progress
        from taskledger.tasks t left join taskledger.open_tasks o on o.task_id = t.id
       where ($1::text is null or t.state = $1) and ($2::text is null or t.name = $2) and ($3::text is null or t.queue = $3)
         and ($4::timestamptz is null or t.submitted_at >= $4) and ($5::uuid is null or t.id < $5)

@@ -1,7 +1,7 @@
 import { LedgerError } from '../errors.ts';
 import { momentSchema } from '../events/envelope.ts';
 import { MAX_PRIORITY, MIN_PRIORITY } from '../events/limits.ts';
-import type { TaskStateName } from '../events/task-state.ts';
+import type { RequestAnswer } from '../events/task-state.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import { refuseUnknownOptions, requireInteger } from './known-options.ts';
 import { requireReason } from './reason.ts';
@@ -15,10 +15,11 @@ export interface Reschedule {
 const rescheduleOptions: ReadonlySet<string> = new Set(['startAfter', 'priority', 'reason']);
 
 /**
- * Asks for a pending task to start at another time, or with another priority; returns the state it is in now.
+ * Asks for a pending task to start at another time, or with another priority; returns the state it is in now, or
+ * `requested` where another site decides.
  * @throws whatever pg throws; the caller translates
  */
-export async function requestReschedule(db: Queryable, taskId: string, change: Reschedule): Promise<TaskStateName> {
+export async function requestReschedule(db: Queryable, taskId: string, change: Reschedule): Promise<RequestAnswer> {
   refuseUnknownOptions(change, rescheduleOptions, 'reschedule');
   const { startAfter, priority } = change;
   if (priority !== undefined) requireInteger(priority, 'priority', { min: MIN_PRIORITY, max: MAX_PRIORITY });
@@ -30,7 +31,7 @@ export async function requestReschedule(db: Queryable, taskId: string, change: R
     priority ?? null,
     reason ?? null,
   ]);
-  return (rows[0] as { state: TaskStateName }).state;
+  return (rows[0] as { state: RequestAnswer }).state;
 }
 
 function momentText(given: Date | string): string {

@@ -29,7 +29,7 @@ export interface FoundTask {
   readonly priority: number;
   readonly key: string | null;
   readonly attempt: number;
-  /** Of the hot row, which is newer than any event; null unless the task is open. */
+  /** Of the hot row, which is newer than any event, at the owner; elsewhere as it was last recorded. Null unless the task is open. */
   readonly progress: { readonly fraction?: number | null; readonly message?: string | null } | null;
   readonly submitted_at: Date;
   readonly finished_at: Date | null;
@@ -44,6 +44,11 @@ const conditions = {
   since: 't.submitted_at >=',
   until: 't.submitted_at <',
 } as const satisfies Record<keyof TaskSearch, string>;
+
+/** The hot row knows of reports that became no event; only the owner of a task has one. */
+const progress = `case when o.task_id is not null then o.progress
+       when t.state = 'leased' and coalesce(t.fraction::text, t.message) is not null
+       then json_build_object('fraction', t.fraction, 'message', t.message) end`;
 
 /**
  * Searches the projected tasks, newest first by id, a page at a time: made for millions of them. Only what is asked for is in
@@ -64,7 +69,7 @@ export async function searchTasks(db: Queryable, search: TaskSearch, page: Searc
   if (search.state !== undefined && search.state !== 'completed') where.push("t.state <> 'completed'");
   if (page.after !== undefined) demand('t.id <', page.after);
   const { rows } = await db.query(
-    `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, o.progress, t.submitted_at, t.finished_at
+    `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, ${progress} as progress, t.submitted_at, t.finished_at
        from (select * from taskledger.projected_tasks t ${where.length > 0 ? `where ${where.join(' and ')}` : ''}
               order by t.id desc limit $1) t
        left join taskledger.open_tasks o on o.task_id = t.id

@@ -10,6 +10,8 @@ export interface SealerOptions {
   readonly key: SiteKey;
   readonly clock: Clock;
   readonly signals: Signals;
+  /** Done when this one is to lead, before its first tick. */
+  readonly beforeLeading?: () => Promise<void>;
 }
 
 const nothing: SealedTick = { blocks: 0, events: 0 };
@@ -102,8 +104,10 @@ export class Sealer {
   async #lead(connection: ServiceConnection): Promise<boolean> {
     if (this.#leads) return true;
     const { rows } = await connection.query(leaderLock, []);
-    this.#leads = (rows[0] as { leads: boolean }).leads;
-    if (this.#leads) this.#options.signals.emit('seal.leading', { keyId: this.#options.key.keyId });
+    const { leads } = rows[0] as { leads: boolean };
+    if (leads) await this.#options.beforeLeading?.();
+    this.#leads = leads;
+    if (leads) this.#options.signals.emit('seal.leading', { keyId: this.#options.key.keyId });
     return this.#leads;
   }
 }

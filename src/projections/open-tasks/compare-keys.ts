@@ -13,6 +13,7 @@ export async function* keyDifferences(db: Queryable): AsyncGenerator<Difference>
     `with told as (
        select realm, data ->> 'name' as name, data ->> 'key' as key, task_id
          from taskledger.events where type = 'task.submitted' and data -> 'key' is not null
+          and realm in (select r.realm from taskledger.realms r join taskledger.site s on s.name = r.owner)
      )
      select concat_ws('/', realm, name, key) as id, told.task_id as log, kept.task_id as found
        from told full join taskledger.task_keys kept using (realm, name, key)

@@ -6,6 +6,7 @@ import { doubtDifferences } from './compare-doubts.ts';
 import { keyDifferences } from './compare-keys.ts';
 import { differenceOf, type Difference } from './difference.ts';
 import { toldRow, type ToldRow } from './told-row.ts';
+import { readUnheardRequests, type UnheardRequests } from './unheard-requests.ts';
 
 type HotRow = Readonly<Record<string, unknown>>;
 
@@ -26,18 +27,21 @@ export async function* compareOpenTasks(db: Queryable, only?: readonly string[])
   for await (const ids of only === undefined ? pagesOfIds(db) : [only]) {
     const events = await readEventsOfTasks(db, ids);
     const hot = await readHotRows(db, ids);
-    for (const id of ids) yield* taskDifferences(id, { rows: events.get(id), hot: hot.get(id), claims });
+    const unheard = await readUnheardRequests(db, ids);
+    for (const id of ids) yield* taskDifferences(id, { rows: events.get(id), hot: hot.get(id), claims, unheard });
   }
   if (only !== undefined) return;
   yield* doubtDifferences(db);
   yield* keyDifferences(db);
 }
 
-/** Every task that has a history or a hot row, in the order of their ids. */
+/** Every task of this site's realms that has a history, and every hot row, in the order of their ids. */
 async function* pagesOfIds(db: Queryable): AsyncGenerator<string[]> {
   for (let after = firstId; ;) {
     const { rows } = await db.query(
-      `(select distinct task_id from taskledger.events where task_id > $1 order by 1 limit $2)
+      `(select distinct e.task_id from taskledger.events e
+         where e.task_id > $1 and e.realm in (select r.realm from taskledger.realms r join taskledger.site s on s.name = r.owner)
+         order by 1 limit $2)
        union (select task_id from taskledger.open_tasks where task_id > $1 order by 1 limit $2) order by 1 limit $2`,
       [after, pageTasks],
     );
@@ -57,13 +61,14 @@ interface Task {
   readonly rows: TaskRows | undefined;
   readonly hot: HotRow | undefined;
   readonly claims: HeldClaims;
+  readonly unheard: UnheardRequests;
 }
 
-function* taskDifferences(id: string, { rows, hot, claims }: Task): Generator<Difference> {
+function* taskDifferences(id: string, { rows, hot, claims, unheard }: Task): Generator<Difference> {
   const of = { what: 'task', id } as const;
   let told: ToldRow | undefined;
   try {
-    told = toldRow(rows?.events() ?? []);
+    told = toldRow(unheard.leaveOut(rows?.events() ?? []));
   } catch (error) {
     // What cannot be folded is the worst difference, and no reason to leave the others untold.
     if (!(error instanceof LedgerError)) throw error;
