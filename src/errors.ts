@@ -87,6 +87,15 @@ export const errorCodes = {
     meaning: 'A database cannot be a peer: it is this site itself, or not the one that was added under this name.',
     sqlState: 'TL050',
   },
+  TASKLEDGER_WRONG_SITE: {
+    kind: 'usage',
+    meaning: 'The database at a URL is another site than the one it was named for.',
+  },
+  TASKLEDGER_CANNOT_JOIN: {
+    kind: 'refused',
+    meaning:
+      'Two sites cannot become peers yet; `details.problems` lists every reason with its remedy. Nothing was changed.',
+  },
   TASKLEDGER_UNKNOWN_SITE: {
     kind: 'refused',
     meaning: 'A site is named that this one does not know.',

@@ -133,6 +133,16 @@ export interface SignalMap {
   'stream.halted': { readonly site: string; readonly block: string; readonly summary: string };
   /** It was repaired. */
   'stream.resumed': { readonly site: string };
+  /** A block that was right once is not any more. */
+  'block.altered': { readonly site: string; readonly block: string; readonly summary: string };
+  /** It is right again. */
+  'block.restored': { readonly site: string; readonly block: string };
+  /** A repair that was ordered was done from a peer. */
+  'block.repaired': { readonly site: string; readonly block: string; readonly from: string; readonly events: number };
+  /** A peer knows more of this site's stream than it does itself: it takes no commands until it has that back. */
+  'site.recovering': { readonly from: string };
+  /** It has, and goes on under another incarnation. */
+  'site.recovered': { readonly incarnation: number };
   /** What was missing of a stream was fetched from a peer. */
   'stream.pulled': {
     readonly stream: string;
@@ -141,6 +151,10 @@ export interface SignalMap {
     readonly events: number;
     readonly durationMs: number;
   };
+  /** About to be sent: what is proven of a peer's stream is looked through for requests about tasks of this site. */
+  'requests.begun': { readonly site: string };
+  /** Requests another site had recorded about tasks of this one were answered. */
+  'requests.answered': { readonly site: string; readonly requests: number };
   /** What feeds this site from a peer was made anew; in which state it was found. */
   'link.subscribed': { readonly peer: string; readonly slot: string; readonly subscription: string };
   /** A service of this process failed, and is tried again. */
@@ -155,19 +169,22 @@ export interface SignalMap {
 
 export type SignalName = keyof SignalMap;
 
+/** What is told of a signal. A runner with several sites says with each of what happens at one of them which that is. */
+export type SignalData<N extends SignalName> = SignalMap[N] & { readonly site?: string };
+
 /** One signal as a subscriber sees it. */
-export type Signal = { [N in SignalName]: { readonly name: N; readonly data: SignalMap[N] } }[SignalName];
+export type Signal = { [N in SignalName]: { readonly name: N; readonly data: SignalData<N> } }[SignalName];
 
 export type SignalSubscriber = (signal: Signal) => void;
 
 export interface Signals {
-  emit<N extends SignalName>(name: N, data: SignalMap[N]): void;
+  emit<N extends SignalName>(name: N, data: SignalData<N>): void;
   /** True if anyone listens: lets a hot path skip building what nobody reads. */
   readonly active: boolean;
   /** Calls `subscriber` for every signal until the returned function is called. A subscriber that throws is dropped. */
   subscribe(subscriber: SignalSubscriber): () => void;
   /** Resolves with the first signal of this name, from now on, that `accept` agrees to; rejects when `accept` throws. */
-  next<N extends SignalName>(name: N, accept?: (data: SignalMap[N]) => boolean): Promise<SignalMap[N]>;
+  next<N extends SignalName>(name: N, accept?: (data: SignalData<N>) => boolean): Promise<SignalData<N>>;
 }
 
 export function createSignals(): Signals {
@@ -195,7 +212,7 @@ export function createSignals(): Signals {
       new Promise((resolve, reject) => {
         const unsubscribe = subscribe((signal) => {
           if (signal.name !== name) return;
-          const data = signal.data as SignalMap[typeof name];
+          const data = signal.data as SignalData<typeof name>;
           try {
             if (accept !== undefined && !accept(data)) return;
           } catch (error) {

@@ -1,6 +1,6 @@
 -- Makes another site known: a stream for what it records, with its gate open; its realm; cursors of every projection; how to
--- reach it. Publishes the own stream when this is the first peer. Doing it again renews the way to reach it. Answers whether
--- the site is new.
+-- reach it. Publishes the own stream when this is the first peer that replicates. Doing it again renews the way to reach it,
+-- of a subscription too. Answers whether the site is new.
 --
 -- Locks:    pg_advisory_xact_lock of the membership; SHARE UPDATE EXCLUSIVE on events for the new leaf; the cursors.
 -- Index:    streams_pkey, peers_pkey.
@@ -33,19 +33,19 @@ begin
     raise exception using errcode = 'TL050',
       message = format('Expected site %s to be the database that was added under this name; found another one. Remove the old one first: taskledger site remove %s.', peer, peer);
   end if;
-  if not exists (select from taskledger.streams s where s.site = peer) then
-    perform taskledger.create_stream(peer, false);
-    insert into taskledger.streams (site, own) values (peer, false);
-    perform taskledger.add_gate(peer);
-  end if;
+  insert into taskledger.streams (site, own) values (peer, false) on conflict do nothing;
+  perform taskledger.ensure_stream(peer);
   insert into taskledger.realms (realm, epoch, owner, state) values (peer, 1, peer, 'open') on conflict do nothing;
   insert into taskledger.cursors (projection, slot, site)
   select distinct c.projection, c.slot, peer from taskledger.cursors c
   on conflict do nothing;
   insert into taskledger.peers as p (site, id, url, transport, added_at) values (peer, add_peer.id, add_peer.url, add_peer.transport, v_now)
   on conflict (site) do update set url = excluded.url, transport = excluded.transport;
-  perform taskledger.publish();
-  if v_known.id is not null then return false; end if;
+  if add_peer.transport = 'logical' then perform taskledger.publish(); end if;
+  if v_known.id is not null then
+    perform taskledger.renew_subscription(peer);
+    return false;
+  end if;
   select * into v_realm from taskledger.enter_realm();
   insert into taskledger.events (site, seq, realm, epoch, type, occurred_at, actor, data)
   values (v_realm.site, nextval('taskledger.event_seq'), v_realm.realm, v_realm.epoch, 'site.joined', v_now, session_user,

@@ -31,9 +31,7 @@ as $$
 declare
   v_now constant timestamptz(3) := date_trunc('milliseconds', clock_timestamp());
   v_actor constant text := session_user;
-  v_site text;
-  v_realm text;
-  v_epoch int;
+  v_here record;
   v_lane record;
   v_digest bytea;
   v_grant text;
@@ -46,7 +44,7 @@ begin
     raise exception using errcode = 'TL002',
       message = format('Expected max_tasks from 1 to 10000 and ttl_ms from 1000 to 3600000; found %s and %s. Correct the call.', max_tasks, ttl_ms);
   end if;
-  select e.site, e.realm, e.epoch into v_site, v_realm, v_epoch from taskledger.enter_realm(claim.realm) e;
+  v_here := taskledger.enter_realm(claim.realm);
 
   for v_lane in
     select l.name, l.queue, l.priority, coalesce(l."from", '-infinity') as from_time,
@@ -68,26 +66,26 @@ begin
         from taskledger.open_tasks t
        where t.name = v_lane.name and t.queue = v_lane.queue and t.priority = v_lane.priority
          and (t.run_at, t.task_id) > (v_lane.from_time, v_lane.from_id) and t.run_at <= v_now
-         and t.state = 'pending' and t.realm = v_realm
+         and t.state = 'pending' and t.realm = v_here.realm
          and (t.start_before is null or t.start_before > v_now or t.attempt > 0) and (t.deadline is null or t.deadline > v_now)
        order by t.run_at, t.task_id
        limit (v_left + v_lane.lanes_left - 1) / v_lane.lanes_left
          for update skip locked
     ), leased as (
       update taskledger.open_tasks t
-         set state = 'leased', version = t.version + 1, lease_epoch = v_epoch, lease_version = t.version + 1,
+         set state = 'leased', version = t.version + 1, lease_epoch = v_here.epoch, lease_version = t.version + 1,
              attempt = t.attempt + 1, claim_id = claim.claim_id
         from picked
        where t.ctid = picked.tid
       returning t.task_id, t.version, t.attempt, t.run_at, t.submitted_site, t.submitted_seq, t.checkpoint
     ), logged as (
       insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, data)
-      select v_site, nextval('taskledger.event_seq'), v_realm, v_epoch, l.task_id, l.version,
+      select v_here.site, nextval('taskledger.event_seq'), v_here.realm, v_here.epoch, l.task_id, l.version,
              'task.leased', v_now, v_actor, ('{"attempt":' || l.attempt || v_grant)::json
         from leased l
     )
     select array_agg(l.task_id),
-           string_agg('["' || l.task_id || '",' || v_epoch || ',' || l.version || ',' || l.attempt || ',' || to_json(l.run_at)::text || ',' || s.data::text || coalesce(',' || l.checkpoint::text, '') || ']', ',')
+           string_agg('["' || l.task_id || '",' || v_here.epoch || ',' || l.version || ',' || l.attempt || ',' || to_json(l.run_at)::text || ',' || s.data::text || coalesce(',' || l.checkpoint::text, '') || ']', ',')
       into v_lane_ids, v_lane_tasks
       from leased l join taskledger.events s on s.site = l.submitted_site and s.seq = l.submitted_seq;
     if v_lane_ids is not null then

@@ -1,4 +1,5 @@
--- Whether the next tick of the sealer would find something. Null when it must call restart_sealing first: the stored
+-- Whether the next tick of the sealer would find something; false while the site recovers, since its blocks go on from those
+-- its peers have. Null when it must call restart_sealing first: the stored
 -- snapshot, or before the first tick an event, is ahead of this cluster, so the database was restored from a dump.
 --
 -- Locks:    none.
@@ -17,6 +18,7 @@ declare
   v_foreign bigint;
 begin
   select s.name into v_site from taskledger.site s;
+  if exists (select from taskledger.realms r where r.owner = v_site and r.state = 'recovering') then return false; end if;
   select s.snapshot, s.foreign_until into v_last, v_foreign from taskledger.sealing s;
   if v_last is null then
     if v_foreign = 0 and exists (select from taskledger.events e where e.site = v_site and e.xid >= pg_snapshot_xmax(pg_current_snapshot())) then

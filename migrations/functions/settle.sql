@@ -28,9 +28,7 @@ declare
   v_now constant timestamptz(3) := date_trunc('milliseconds', clock_timestamp());
   v_utc constant timestamp(3) := v_now at time zone 'UTC';
   v_actor constant text := session_user;
-  v_site text;
-  v_realm text;
-  v_epoch int;
+  v_here record;
   v_live bigint[];
   v_settled uuid[] := '{}';
   v_settled_claims bigint[] := '{}';
@@ -49,7 +47,7 @@ begin
   if pg_column_size(details) > 128 or strpos(details::text, E'\\u') > 0 then
     perform taskledger.require_payloads(details);
   end if;
-  select e.site, e.realm, e.epoch into v_site, v_realm, v_epoch from taskledger.enter_realm(settle.realm) e;
+  v_here := taskledger.enter_realm(settle.realm);
 
   -- Two statements take the rows below, each in task id order: without this one the same outcomes sent twice, told
   -- differently the second time, could wait for each other.
@@ -80,7 +78,7 @@ begin
               o.detail, o.ago, o.ran, o.report, t.abort_answers
   ), logged as (
     insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data)
-    select v_site, nextval('taskledger.event_seq'), c.realm, v_epoch, c.task_id, c.version + 1,
+    select v_here.site, nextval('taskledger.event_seq'), c.realm, v_here.epoch, c.task_id, c.version + 1,
            'task.' || c.outcome, v_now, v_actor, ('{"answers":' || c.abort_answers::text || '}')::json,
            ('{"lease":[' || c.lease_epoch || ',' || c.lease_version || '],"attempt":' || c.attempt
              || case c.outcome
@@ -119,7 +117,7 @@ begin
                 o.outcome, o.detail, o.ago, o.ran, o.report
     ), logged as (
       insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, data)
-      select v_site, nextval('taskledger.event_seq'), r.realm, v_epoch, r.task_id, r.version,
+      select v_here.site, nextval('taskledger.event_seq'), r.realm, v_here.epoch, r.task_id, r.version,
              case r.outcome when 'retry' then 'task.attempt_failed' when 'released' then 'task.lease_released' else 'task.in_doubt' end, v_now, v_actor,
              ('{"lease":[' || r.lease_epoch || ',' || r.lease_version || ']'
                || case r.outcome

@@ -7,13 +7,16 @@ export interface Watching {
   readonly terminal: Terminal;
   readonly clock: Clock;
   readonly stopped: AbortSignal;
+  /** Default 250. */
+  readonly everyMs?: number;
 }
 
-const everyMs = 250;
+const defaultEveryMs = 250;
 const awayMs = 2000;
 
-/** Calls `look` four times a second until it answers true, or until told to stop. A database that goes away is waited for. */
-export async function askAgain(look: () => Promise<boolean>, { terminal, clock, stopped }: Watching): Promise<void> {
+/** Calls `look` again and again until it answers true, or until told to stop. A database that goes away is waited for. */
+export async function askAgain(look: () => Promise<boolean>, watching: Watching): Promise<void> {
+  const { terminal, clock, stopped, everyMs = defaultEveryMs } = watching;
   let isAway = false;
   while (!stopped.aborted) {
     try {

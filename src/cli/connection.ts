@@ -54,12 +54,18 @@ export async function withLedger(
   }
 }
 
-async function givenUrl(given: string, terminal: Terminal): Promise<string> {
+/**
+ * A URL from the command line: itself, the content of `@FILE`, or with `-` what stdin holds.
+ * @param option - what it was given as, for a warning about a password that others can see
+ */
+export async function givenUrl(given: string, terminal: Terminal, option = '--url'): Promise<string> {
   if (given === '-') return (await readInput(process.stdin, 'the database URL on stdin')).trim();
   if (given.startsWith('@')) return (await readGivenFile(given.slice(1), 'the database URL')).trim();
   if (holdsPassword(given)) {
     terminal.warn(
-      'other users of this machine can see the password in --url; use TASKLEDGER_DATABASE_URL, --url @FILE or --url -',
+      option === '--url'
+        ? 'other users of this machine can see the password in --url; use TASKLEDGER_DATABASE_URL, --url @FILE or --url -'
+        : `other users of this machine can see the password in ${option}; give @FILE or - instead`,
     );
   }
   return given;

@@ -2,10 +2,11 @@ import type { Queryable } from '../postgres/queryable.ts';
 import { Gates } from '../replication/gates.ts';
 import { Link, type LinkOptions } from '../replication/link.ts';
 import { readPeers, type Peer } from '../replication/peer.ts';
+import { Recovery } from '../replication/recovery.ts';
 import type { Service } from './service.ts';
 import { Supervised } from './supervised.ts';
 
-interface LinkServicesOptions extends Omit<LinkOptions, 'peer' | 'gates'> {
+interface LinkServicesOptions extends Omit<LinkOptions, 'peer' | 'gates' | 'recovery'> {
   readonly db: Queryable;
   readonly random: () => number;
 }
@@ -20,7 +21,7 @@ const lookMs = 1000;
 
 /** Runs one link per peer of the site, each supervised for itself, as many as there are now: a service of the daemon. */
 export function linkServices(options: LinkServicesOptions): Service {
-  const gates = new Gates();
+  const shared = { gates: new Gates(), recovery: new Recovery() };
   const links = new Map<string, Running>();
   const end = async (site: string): Promise<void> => {
     const running = links.get(site);
@@ -38,7 +39,7 @@ export function linkServices(options: LinkServicesOptions): Service {
       }
       for (const peer of peers.values()) {
         if (links.has(peer.site)) continue;
-        const supervised = new Supervised({ ...options, service: new Link({ ...options, gates, peer }) });
+        const supervised = new Supervised({ ...options, service: new Link({ ...options, ...shared, peer }) });
         links.set(peer.site, { peer, supervised });
         supervised.start();
       }

@@ -6,14 +6,16 @@ import { Sweeper } from '../ledger/sweeper.ts';
 import { createPool } from '../postgres/pool.ts';
 import type { PreparedQueryable } from '../postgres/queryable.ts';
 import { translateSqlError } from '../postgres/sql-error.ts';
+import { waitForSite } from '../postgres/wait-for-site.ts';
 import type { Signals } from '../signals.ts';
 import { projections } from '../projections/projections.ts';
+import { AnswerRequests } from '../replication/answer-requests.ts';
 import { Prover } from '../replication/prover.ts';
+import { askPeersAboutUs } from '../replication/recovery.ts';
 import { Daemon } from './daemon.ts';
 import { projectionService } from './projection-service.ts';
 import { linkServices } from './link-services.ts';
 import type { Service } from './service.ts';
-import { waitForSite } from './wait-for-site.ts';
 
 interface OpenDaemonOptions {
   readonly connectionString: string;
@@ -48,7 +50,7 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<OpenDaemon
   const pool = createPool({ connectionString, max: connections, applicationName: 'taskledger serve', answerTimeoutMs });
   const close = async (): Promise<void> => (pool.ended ? undefined : await pool.end());
   try {
-    const site = await waitForSite(pool, { clock, signals, stopped });
+    const site = await waitForSite(pool, { purpose: 'daemon', clock, signals, stopped });
     if (site === undefined) {
       await close();
       return undefined;
@@ -74,9 +76,12 @@ function servicesOf(
   const around = { connectionString, clock, signals };
   return [
     { name: 'sweep', everyMs: sweepEveryMs, runOnce: () => sweeper.runOnce() },
-    ...(key === undefined ? [] : [new Sealer({ ...around, key })]),
+    ...(key === undefined
+      ? []
+      : [new Sealer({ ...around, key, beforeLeading: () => askPeersAboutUs(connectionString) })]),
     ...projections.map((projection) => projectionService({ ...around, projection })),
     new Prover(around),
+    new AnswerRequests({ db, signals }),
     linkServices({ ...around, db, random }),
   ];
 }

@@ -31,7 +31,10 @@ const reads = {
   peers: ['site', 'id', 'transport', 'added_at'],
   proofs: '*',
   quarantine: '*',
+  faults: '*',
+  repairs: '*',
   link_states: '*',
+  request_cursors: '*',
   claims,
   doubts,
   tasks: '*',
@@ -54,14 +57,25 @@ const replicating = [
   'stream_heads',
   'subscribe',
   'unsubscribe',
+  'ensure_stream',
   'close_gate',
   'receive_events',
   'receive_blocks',
+  'receive_marks',
   'record_proof',
   'record_link',
   'raise_incident',
+  'unheard_streams',
+  'answer_requests',
   'halt_stream',
   'resume_stream',
+  'report_fault',
+  'clear_fault',
+  'report_quarantine',
+  'repair_events',
+  'finish_repair',
+  'begin_recovery',
+  'end_recovery',
 ];
 /** Both slots of every projection, to compare what a replay made with what is live. */
 const slots = {
@@ -75,7 +89,7 @@ const slots = {
 export const roleGrants = {
   taskledger_submitter: {
     work: 'Applications: record tasks, in their own transactions.',
-    execute: ['schema_status', 'submit', 'submit_many'],
+    execute: ['schema_status', 'submit', 'submit_many', 'leaves'],
     select: {},
   },
   taskledger_runner: {
@@ -98,11 +112,11 @@ export const roleGrants = {
   },
   taskledger_auditor: {
     work: 'Whoever looks back: `get`, `history`, `list`, `result`, `show`. Reads everything but lease secrets, writes nothing.',
-    execute: ['schema_status', 'sealed_head', 'site_identity', 'stream_heads'],
+    execute: ['schema_status', 'sealed_head', 'site_identity', 'stream_heads', 'leaves'],
     select: reads,
   },
   taskledger_operator: {
-    work: 'People who intervene: abort, retry, reschedule, resolve, rebuild, make site keys known. They see what an auditor sees, to know what they decide about.',
+    work: 'People who intervene: abort, retry, reschedule, resolve, rebuild, make site keys known, add and remove sites. They see what an auditor sees, to know what they decide about.',
     execute: [
       'schema_status',
       'request_abort',
@@ -110,8 +124,11 @@ export const roleGrants = {
       'request_reschedule',
       'resolve',
       'rebuild_open_tasks',
+      'request_heard',
       'add_site_key',
       'add_peer',
+      'remove_peer',
+      'order_repair',
       'site_identity',
       'stream_heads',
       'sealed_head',
@@ -135,6 +152,7 @@ export const roleGrants = {
       'restart_sealing',
       'sealed_head',
       'begin_projection',
+      'project_together',
       ...replaying,
       'rebuild_projection',
       'switch_projection',
@@ -142,11 +160,21 @@ export const roleGrants = {
       ...replicating,
     ],
     // To seal with a key that is known (it cannot add one), and to prove what arrived from other sites.
-    select: { site_keys: '*', events: '*', blocks: '*', site: '*', proofs: '*', streams: '*', quarantine: '*' },
+    select: {
+      site_keys: '*',
+      events: '*',
+      blocks: '*',
+      site: '*',
+      proofs: '*',
+      streams: '*',
+      quarantine: '*',
+      faults: '*',
+      repairs: '*',
+    },
   },
   taskledger_peer: {
     work: 'The daemons and servers of other sites: read what this site published and what it has of every stream, and ask whether an event is here. A user for this also needs the attribute REPLICATION.',
-    execute: ['schema_status', 'site_identity', 'stream_heads', 'acknowledge'],
+    execute: ['schema_status', 'site_identity', 'is_peer', 'stream_heads', 'acknowledge'],
     select: { events: '*', blocks: '*', site_keys: '*', proofs: '*', site: '*' },
   },
 } as const satisfies Readonly<Record<`taskledger_${string}`, RoleGrants>>;

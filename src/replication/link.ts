@@ -3,9 +3,13 @@ import { errorCodeOf } from '../errors.ts';
 import { connectForOneService, type ServiceConnection } from '../postgres/service-connection.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import type { Signals } from '../signals.ts';
+import { readBehind, type Behind } from './behind.ts';
 import type { Gates } from './gates.ts';
-import { readIdentity, requirePeer, type Peer } from './peer.ts';
+import { pullMarks } from './marks.ts';
+import { readIdentity, requireKnown, requirePeer, type Peer } from './peer.ts';
 import { BLOCKS_PER_PULL, pullBlocks } from './pull.ts';
+import { knowsMoreOfUs, takeBackOwnStream, type Recovery } from './recovery.ts';
+import { carryOutRepairs } from './repair-orders.ts';
 import { readStreamHeads, type StreamHead } from './stream-heads.ts';
 import { isBroken, readSubscription, resubscribe, type SubscriptionState } from './subscription.ts';
 
@@ -15,6 +19,8 @@ export interface LinkOptions {
   readonly peer: Peer;
   /** Shared by all links of a process. */
   readonly gates: Gates;
+  /** Likewise. */
+  readonly recovery: Recovery;
   readonly clock: Clock;
   readonly signals: Signals;
 }
@@ -27,6 +33,10 @@ const pullMs = 100;
 const patienceMs = 2000;
 /** A statement over the link that takes longer will not be answered any more. */
 const answerTimeoutMs = 20_000;
+/** How long the peer may take to make a slot: it waits for the transactions that are open there. Doubles, as the pause does. */
+const slotPatienceMs = 2000;
+const longestSlotPatienceMs = 16_000;
+const lockNotAvailable = '55P03';
 
 /**
  * Keeps this site equal to one peer: a service of the daemon, one per peer. Sees to it that replication runs, and pulls
@@ -37,10 +47,18 @@ export class Link {
   readonly #options: LinkOptions;
   /** Since when the proven mark of each stream stands, by the monotonic clock. */
   readonly #stands = new Map<string, { readonly proved: bigint; readonly since: number }>();
+  /** Slots begin where they were made: what was recorded before can only be pulled, and replication need not be waited for. */
+  #isNewSlot = false;
+  /** How far each stream was pulled that is being caught up with: the prover comes after. */
+  readonly #pulledTo = new Map<string, bigint>();
   #here: ServiceConnection | undefined;
   #there: ServiceConnection | undefined;
   #isBehind = false;
   #applyErrors = 0;
+  /** Replication does not run, so that all there is has to be pulled. */
+  #isBroken = false;
+  #refusals = 0;
+  #resubscribeAt = 0;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -52,14 +70,19 @@ export class Link {
 
   get everyMs(): number {
     if (this.#isBehind) return busyMs;
-    return this.#options.peer.transport === 'pull' ? pullMs : logicalMs;
+    return this.#isPulling ? pullMs : logicalMs;
+  }
+
+  get #isPulling(): boolean {
+    return this.#options.peer.transport === 'pull' || this.#isBroken;
   }
 
   async stop(): Promise<void> {
-    const open = [this.#here, this.#there];
+    const here = this.#here;
+    const there = this.#there;
     this.#here = undefined;
     this.#there = undefined;
-    await Promise.all(open.map((connection) => connection?.end()));
+    await Promise.all([here?.end() ?? Promise.resolve(), there?.end() ?? Promise.resolve()]);
   }
 
   /** One look, and one step of what it shows to be necessary. @throws whatever pg throws, of either site */
@@ -69,12 +92,16 @@ export class Link {
     try {
       const here = await this.#connectHere();
       try {
-        const there = await this.#connectThere();
+        const there = await this.#connectThere(here);
         const subscription = await this.#keepSubscribed(here, there);
         const heads = await readStreamHeads(there);
+        await this.#recover(here, there, heads);
+        await this.#repair(here, there, heads);
         await this.#pullMissing(here, there, heads);
         if (peer.transport === 'logical') await this.#options.gates.openWhenPassed(here, there, peer);
-        await recordLink(here, peer, { connected: true, subscription, heads });
+        await pullMarks(here, there, peer.site);
+        const behind = await readBehind(here, there, peer.site);
+        await recordLink(here, peer, { connected: true, subscription, heads, behind });
       } catch (error) {
         await recordLink(here, peer, { connected: false, code: errorCodeOf(error) });
         throw error;
@@ -86,12 +113,12 @@ export class Link {
   }
 
   async #keepSubscribed(here: Queryable, there: Queryable): Promise<SubscriptionState | undefined> {
-    const { peer, gates, signals } = this.#options;
+    const { peer, gates } = this.#options;
     if (peer.transport === 'pull') return undefined;
     const state = await readSubscription(there, here, peer);
-    if (isBroken(state)) {
-      await gates.whileClosed(here, peer.site, () => resubscribe(there, here, peer));
-      signals.emit('link.subscribed', { peer: peer.site, slot: state.slot, subscription: state.subscription });
+    this.#isBroken = isBroken(state);
+    if (this.#isBroken) {
+      await this.#resubscribe(here, there, state);
     } else if (state.applyErrors > this.#applyErrors) {
       // Most likely a row that is here already.
       await gates.whileClosed(here, peer.site, () => Promise.resolve());
@@ -100,12 +127,54 @@ export class Link {
     return state;
   }
 
+  /**
+   * Makes slot and subscription anew. While the peer cannot make a slot, because a transaction is open there or every slot is
+   * taken, this site pulls, and tries again after a growing pause.
+   */
+  async #resubscribe(here: Queryable, there: Queryable, state: SubscriptionState): Promise<void> {
+    const { peer, gates, clock, signals } = this.#options;
+    if (clock.monotonic() < this.#resubscribeAt) return;
+    await requireKnown(here, there, peer);
+    const patience = Math.min(slotPatienceMs * 2 ** this.#refusals, longestSlotPatienceMs);
+    try {
+      await gates.whileClosed(here, peer.site, () => resubscribe(there, here, peer, patience));
+      this.#refusals = 0;
+      this.#isNewSlot = true;
+      signals.emit('link.subscribed', { peer: peer.site, slot: state.slot, subscription: state.subscription });
+    } catch (error) {
+      if (this.#here?.ended !== false || this.#there?.ended !== false) throw error;
+      this.#refusals = Math.min(this.#refusals + 1, 10);
+      this.#resubscribeAt = clock.monotonic() + patience;
+      signals.emit('service.failed', { service: this.name, code: errorCodeOf(error), retryInMs: patience });
+    }
+  }
+
+  /** Takes back what the peer knows of this site's own stream; the site is open again once no peer knows more. */
+  async #recover(here: Queryable, there: Queryable, heads: ReadonlyMap<string, StreamHead>): Promise<void> {
+    const { peer, signals, recovery } = this.#options;
+    if (knowsMoreOfUs(await readStreamHeads(here), heads)) {
+      await here.query('select taskledger.begin_recovery()', []);
+      signals.emit('site.recovering', { from: peer.site });
+      await takeBackOwnStream(here, there);
+    }
+    await recovery.hasAll(here, peer.site, signals);
+  }
+
+  async #repair(here: Queryable, there: Queryable, heads: ReadonlyMap<string, StreamHead>): Promise<void> {
+    const { peer, signals } = this.#options;
+    for (const { stream, block, events } of await carryOutRepairs(here, there, peer.site, heads)) {
+      signals.emit('block.repaired', { site: stream, block: String(block), from: peer.site, events });
+    }
+  }
+
   async #pullMissing(here: Queryable, there: Queryable, heads: ReadonlyMap<string, StreamHead>): Promise<void> {
     for (const mine of (await readStreamHeads(here)).values()) {
       const theirs = heads.get(mine.site);
       if (mine.own || theirs === undefined || theirs.number <= mine.proved) continue;
-      if (mine.haltedAt === mine.proved + 1n || !this.#isOverdue(mine)) continue;
-      await this.#pull(here, there, mine, theirs);
+      const pulledTo = this.#pulledTo.get(mine.site);
+      if (mine.haltedAt === mine.proved + 1n || (pulledTo === undefined && !this.#isOverdue(mine))) continue;
+      const from = pulledTo === undefined || pulledTo < mine.proved ? mine.proved : pulledTo;
+      await this.#pull(here, there, { stream: mine.site, from: from + 1n, head: theirs.number });
     }
   }
 
@@ -115,41 +184,44 @@ export class Link {
     const now = clock.monotonic();
     const stands = this.#stands.get(site);
     if (stands?.proved !== proved) this.#stands.set(site, { proved, since: now });
-    if (peer.transport === 'pull' && peer.site === site) return true;
+    if (peer.site === site && (this.#isPulling || this.#isNewSlot)) return true;
     return stands?.proved === proved && now - stands.since >= patienceMs;
   }
 
-  async #pull(here: Queryable, there: Queryable, mine: StreamHead, theirs: StreamHead): Promise<void> {
+  async #pull(here: Queryable, there: Queryable, { stream, from, head }: Missing): Promise<void> {
     const { peer, gates, clock, signals } = this.#options;
     const startedAt = clock.monotonic();
-    const from = mine.proved + 1n;
     const last = from + BigInt(BLOCKS_PER_PULL) - 1n;
-    const to = last < theirs.number ? last : theirs.number;
-    const pull = { source: there, target: here, stream: mine.site, from, to };
-    const pulled = await gates.whileClosed(here, mine.site, () => pullBlocks(pull));
+    const to = last < head ? last : head;
+    const pull = { source: there, target: here, stream, from, to };
+    const pulled = await gates.whileClosed(here, stream, () => pullBlocks(pull)).catch(ignoreBusyStream);
+    if (pulled === undefined) return;
+    if (stream === peer.site) this.#isNewSlot = false;
+    const isEnough = to >= head;
+    if (isEnough) this.#pulledTo.delete(stream);
+    else this.#pulledTo.set(stream, to);
+    this.#isBehind ||= !isEnough;
     if (pulled.blocks + pulled.events === 0) return;
-    this.#isBehind = to < theirs.number;
-    signals.emit('stream.pulled', {
-      stream: mine.site,
-      from: peer.site,
-      ...pulled,
-      durationMs: clock.monotonic() - startedAt,
-    });
+    signals.emit('stream.pulled', { stream, from: peer.site, ...pulled, durationMs: clock.monotonic() - startedAt });
   }
 
   async #connectHere(): Promise<ServiceConnection> {
     if (this.#here?.ended === false) return this.#here;
     const { connectionString, peer } = this.#options;
-    this.#here = await connectForOneService(connectionString, `taskledger link to ${peer.site}`);
-    return this.#here;
+    const here = await connectForOneService(connectionString, `taskledger link to ${peer.site}`);
+    this.#here = here;
+    // Whatever became of its table: without one nothing arrives, and nothing can be pulled.
+    await here.query('select taskledger.ensure_stream($1)', [peer.site]);
+    return here;
   }
 
-  async #connectThere(): Promise<ServiceConnection> {
+  async #connectThere(here: Queryable): Promise<ServiceConnection> {
     if (this.#there?.ended === false) return this.#there;
     const { peer } = this.#options;
     const there = await connectForOneService(peer.url, 'taskledger link', answerTimeoutMs);
     try {
       requirePeer(peer, await readIdentity(there));
+      await requireKnown(here, there, peer);
     } catch (error) {
       await there.end();
       throw error;
@@ -159,11 +231,25 @@ export class Link {
   }
 }
 
+/** Replication is in the middle of a large transaction of this stream: what that brings need not be pulled. */
+function ignoreBusyStream(error: unknown): undefined {
+  if (errorCodeOf(error) !== lockNotAvailable) throw error;
+}
+
+interface Missing {
+  readonly stream: string;
+  /** The first block that may be missing here. */
+  readonly from: bigint;
+  /** The last that the peer has. */
+  readonly head: bigint;
+}
+
 type LinkState =
   | {
       readonly connected: true;
       readonly subscription: SubscriptionState | undefined;
       readonly heads: ReadonlyMap<string, StreamHead>;
+      readonly behind: Behind;
     }
   | { readonly connected: false; readonly code: string };
 
@@ -175,6 +261,7 @@ async function recordLink(here: Queryable, peer: Peer, state: LinkState): Promis
           connected: true,
           transport: peer.transport,
           ...(state.subscription === undefined ? {} : { subscription: state.subscription }),
+          behind: state.behind,
           heads: [...state.heads.values()].map(({ site, number, proved }) => ({
             stream: site,
             number: String(number),

@@ -61,3 +61,18 @@ export function requirePeer(peer: Pick<Peer, 'site' | 'id'>, found: SiteIdentity
     });
   }
 }
+
+/**
+ * Makes sure that the peer knows this site too: otherwise it has published nothing, and would keep a slot nobody there knows of.
+ * @throws LedgerError TASKLEDGER_NOT_A_PEER if this site was removed there, or never added
+ */
+export async function requireKnown(here: Queryable, there: Queryable, { site }: Pick<Peer, 'site'>): Promise<void> {
+  const us = await readIdentity(here);
+  const { rows } = await there.query('select taskledger.is_peer($1, $2) as known', [us.site, us.id]);
+  if ((rows[0] as { known: boolean }).known) return;
+  throw new LedgerError('TASKLEDGER_NOT_A_PEER', {
+    expected: `site ${site} to know site ${us.site} as its peer`,
+    found: 'that it does not, or not any more',
+    remedy: `Run taskledger site add again, or taskledger site remove ${site} here`,
+  });
+}

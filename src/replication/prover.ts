@@ -4,7 +4,10 @@ import { readSiteKeys } from '../events/blocks/stored-block.ts';
 import { connectForOneService, type ServiceConnection } from '../postgres/service-connection.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import type { Signals } from '../signals.ts';
+import { Recheck } from './recheck.ts';
+import { isRecovering } from './recovery.ts';
 import { readStreamHeads, type StreamHead } from './stream-heads.ts';
+import { tellFindings } from './tell-findings.ts';
 
 interface ProverOptions {
   readonly connectionString: string;
@@ -18,6 +21,8 @@ const idleMs = 200;
 const idleLooks = 40;
 /** A halted stream is looked at again this often: somebody may have repaired it. */
 const haltedMs = 2000;
+/** Proven blocks are checked again this often. */
+const recheckMs = 5000;
 
 /**
  * Recomputes each block that arrived from the rows that are stored here, and records how far that went well: what reads a
@@ -30,6 +35,8 @@ export class Prover {
   #connection: ServiceConnection | undefined;
   #isBehind = false;
   #looksWithoutBlocks = 0;
+  readonly #recheck = new Recheck();
+  #recheckAt = 0;
   readonly #lookAgainAt = new Map<string, number>();
 
   constructor(options: ProverOptions) {
@@ -56,6 +63,7 @@ export class Prover {
       for (const head of (await readStreamHeads(db)).values()) {
         proven += await (head.own ? this.#tellHead(db, head) : this.#prove(db, head));
       }
+      if (!(await isRecovering(db))) await this.#lookBack(db);
       this.#looksWithoutBlocks = proven > 0 ? 0 : this.#looksWithoutBlocks + 1;
       return proven;
     } catch (error) {
@@ -107,17 +115,23 @@ export class Prover {
   }
 
   async #halt(db: Queryable, site: string, block: bigint, findings: readonly Finding[]): Promise<void> {
-    const details = findings.slice(0, 20).map((finding) => JSON.parse(JSON.stringify(finding, asText)) as unknown);
-    const summary = `Block ${block} of site ${site} is not here as it was sealed: ${describe(findings)}.`;
-    const { rows } = await db.query('select taskledger.halt_stream($1, $2, $3, $4, $5)::text as incident', [
-      site,
-      String(block),
-      'block_differs',
-      summary,
-      JSON.stringify({ site, block: String(block), findings: details }),
-    ]);
+    const { summary, details } = tellFindings(site, block, findings);
+    const values = [site, String(block), 'block_differs', summary, details];
+    const { rows } = await db.query('select taskledger.halt_stream($1, $2, $3, $4, $5)::text as incident', values);
     const { incident } = rows[0] as { incident: string | null };
     if (incident !== null) this.#options.signals.emit('stream.halted', { site, block: String(block), summary });
+  }
+
+  /** Tells of what went to quarantine, and checks blocks again that were right once. */
+  async #lookBack(db: Queryable): Promise<void> {
+    const { clock, signals } = this.#options;
+    await db.query('select taskledger.report_quarantine()', []);
+    if (clock.monotonic() < this.#recheckAt) return;
+    this.#recheckAt = clock.monotonic() + recheckMs;
+    const { faults, cleared } = await this.#recheck.run(db);
+    for (const { site, block, summary } of faults)
+      signals.emit('block.altered', { site, block: String(block), summary });
+    for (const { site, block } of cleared) signals.emit('block.restored', { site, block: String(block) });
   }
 
   async #resume(db: Queryable, site: string): Promise<void> {
@@ -152,17 +166,4 @@ async function provenMark(db: Queryable, site: string): Promise<Mark> {
 
 async function recordProof(db: Queryable, site: string, number: bigint, hash: string): Promise<void> {
   await db.query("select taskledger.record_proof($1, $2, decode($3, 'hex'))", [site, String(number), hash]);
-}
-
-function describe(findings: readonly Finding[]): string {
-  const told = findings.slice(0, 3).map((finding) => {
-    if ('why' in finding) return finding.why;
-    if ('seq' in finding) return `${finding.kind.replace('_', ' ')} ${finding.site}/${finding.seq}`;
-    return finding.kind.replace('_', ' ');
-  });
-  return told.join('; ') + (findings.length > told.length ? `; and ${findings.length - told.length} more` : '');
-}
-
-function asText(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? String(value) : value;
 }

@@ -20,27 +20,34 @@ const eventsPerPart = 4000;
 /** Blocks asked for at a time. */
 export const BLOCKS_PER_PULL = 200;
 
-const zone = "set timezone = 'UTC'";
-
 /**
  * Fetches what is missing here of the blocks `from` to `to` of a stream: the blocks, their keys, and the events of those that
  * are incomplete. Safe to do at any time, by several at once, and again: what is here already is left alone. Nothing is taken
  * on trust: the prover checks it like everything else that arrives.
  * @throws whatever pg throws; what was stored until then stays
  */
-export async function pullBlocks({ source, target, stream, from, to }: Pull): Promise<Pulled> {
-  await source.query(zone, []);
-  const pulled = { blocks: 0, events: 0 };
-  const missing = await missingBlocks(target, stream, from, to);
-  if (missing !== undefined) {
-    const values = [stream, await keysOf(source, stream), await blocksOf(source, stream, missing.from, missing.to)];
-    const { rows } = await target.query('select taskledger.receive_blocks($1, $2, $3) as new', values);
-    pulled.blocks = (rows[0] as { new: number }).new;
-  }
-  for (const block of await incompleteBlocks(target, stream, from, to)) {
-    pulled.events += await pullEvents(source, target, stream, block);
+export async function pullBlocks(pull: Pull): Promise<Pulled> {
+  const { source, target, stream, from, to } = pull;
+  const pulled = { blocks: await pullMissingBlocks(pull), events: 0 };
+  for (const blocks of together(await incompleteBlocks(target, stream, from, to))) {
+    for await (const events of pullEvents(source, stream, blocks)) {
+      const { rows } = await target.query('select taskledger.receive_events($1, $2) as new', [stream, events]);
+      pulled.events += (rows[0] as { new: number }).new;
+    }
   }
   return pulled;
+}
+
+/**
+ * Fetches the blocks that are missing here, without their events, and the keys of their site: a block may have arrived before
+ * its key. @returns how many blocks
+ */
+export async function pullMissingBlocks({ source, target, stream, from, to }: Pull): Promise<number> {
+  const missing = await missingBlocks(target, stream, from, to);
+  const blocks = missing === undefined ? '[]' : await blocksOf(source, stream, missing.from, missing.to);
+  const values = [stream, await keysOf(source, stream), blocks];
+  const { rows } = await target.query('select taskledger.receive_blocks($1, $2, $3) as new', values);
+  return (rows[0] as { new: number }).new;
 }
 
 /** The first and the last block in this range that are not here. */
@@ -80,10 +87,20 @@ async function blocksOf(source: Queryable, stream: string, from: string, to: str
   return (rows[0] as { blocks: string }).blocks;
 }
 
+interface IncompleteBlock {
+  readonly number: string;
+  readonly event_count: number;
+}
+
 /** Of the blocks that are here, those whose events are not all here. */
-async function incompleteBlocks(target: Queryable, stream: string, from: bigint, to: bigint): Promise<string[]> {
+async function incompleteBlocks(
+  target: Queryable,
+  stream: string,
+  from: bigint,
+  to: bigint,
+): Promise<IncompleteBlock[]> {
   const { rows } = await target.query(
-    `select b.number::text as number
+    `select b.number::text as number, b.event_count
        from taskledger.blocks b
       cross join lateral (
             select count(*) as found
@@ -94,29 +111,43 @@ async function incompleteBlocks(target: Queryable, stream: string, from: bigint,
       order by b.number`,
     [stream, String(from), String(to)],
   );
-  return (rows as { number: string }[]).map(({ number }) => number);
+  return rows as IncompleteBlock[];
 }
 
-async function pullEvents(source: Queryable, target: Queryable, stream: string, block: string): Promise<number> {
-  let added = 0;
+/** Small blocks share a part: each part is a round trip to the other site, which may be far away. */
+function together(blocks: readonly IncompleteBlock[]): string[][] {
+  const parts: string[][] = [];
+  let events = eventsPerPart;
+  for (const { number, event_count: count } of blocks) {
+    events += count;
+    if (events > eventsPerPart) {
+      parts.push([]);
+      events = count;
+    }
+    parts.at(-1)?.push(number);
+  }
+  return parts;
+}
+
+/** The events of some blocks in parts, each as the JSON text that receive_events takes: nothing of it is parsed on the way. */
+export async function* pullEvents(
+  source: Queryable,
+  stream: string,
+  blocks: readonly string[],
+): AsyncGenerator<string> {
   for (let after: string | null = '0'; after !== null;) {
-    // From one database to the other as one text: nothing of it is parsed here.
     const { rows } = await source.query(
       `select json_agg(x)::text as events, case when count(*) = ${eventsPerPart} then max(x.seq)::text end as last
          from (select e.seq, e.realm, e.epoch, e.task_id, e.version, e.type, e.occurred_at, e.actor, e.context::text as context, e.data::text as data
                  from taskledger.blocks b cross join unnest(b.members) r
                 cross join lateral (select * from taskledger.events e
                                      where e.site = $1 and e.seq >= greatest(lower(r), $3::bigint + 1) and e.seq < upper(r) offset 0) e
-                where b.site = $1 and b.number = $2 and upper(r) > $3::bigint + 1
+                where b.site = $1 and b.number = any ($2::bigint[]) and upper(r) > $3::bigint + 1
                 order by e.seq limit ${eventsPerPart}) x`,
-      [stream, block, after],
+      [stream, blocks, after],
     );
     const { events, last } = rows[0] as { events: string | null; last: string | null };
-    if (events !== null) {
-      const answer = await target.query('select taskledger.receive_events($1, $2) as new', [stream, events]);
-      added += (answer.rows[0] as { new: number }).new;
-    }
+    if (events !== null) yield events;
     after = last;
   }
-  return added;
 }

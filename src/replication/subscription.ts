@@ -46,9 +46,16 @@ export function isBroken({ slot, subscription }: SubscriptionState): boolean {
 
 /**
  * Makes the slot and the subscription anew; nothing is copied.
- * @throws whatever pg throws: 55006 when a server still holds the old slot, 53400 when the peer has no slot left
+ * @param patienceMs how long the peer may wait for the transactions that are open there, milliseconds
+ * @throws whatever pg throws: 55006 when a server still holds the old slot, 53400 when the peer has no slot left, 57014 when
+ *   transactions were open there for longer
  */
-export async function resubscribe(peerDb: Queryable, db: Queryable, { site, slot }: Peer): Promise<void> {
+export async function resubscribe(
+  peerDb: Queryable,
+  db: Queryable,
+  { site, slot }: Peer,
+  patienceMs: number,
+): Promise<void> {
   await db.query('select taskledger.unsubscribe($1)', [site]);
   // Its walsender may take a moment to notice that the other side has gone.
   await peerDb.query(
@@ -56,9 +63,22 @@ export async function resubscribe(peerDb: Queryable, db: Queryable, { site, slot
         and pg_has_role(session_user, 'pg_signal_backend', 'usage')`,
     [slot],
   );
-  await peerDb.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1', [slot]);
-  await peerDb.query("select pg_create_logical_replication_slot($1, 'pgoutput')", [slot]);
-  await db.query('select taskledger.subscribe($1)', [site]);
+  await peerDb.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1', [
+    slot,
+  ]);
+  await peerDb.query("select set_config('statement_timeout', $1, false)", [String(patienceMs)]);
+  try {
+    await peerDb.query("select pg_create_logical_replication_slot($1, 'pgoutput')", [slot]);
+  } finally {
+    await peerDb.query('reset statement_timeout', []);
+  }
+  try {
+    await db.query('select taskledger.subscribe($1)', [site]);
+  } catch (error) {
+    // A slot nobody reads from keeps WAL.
+    await peerDb.query('select pg_drop_replication_slot($1)', [slot]);
+    throw error;
+  }
 }
 
 /** The peer's place in its WAL: what it wrote so far lies before. */

@@ -17,6 +17,7 @@ it('gives a site that joins the whole history, while everyone writes', async () 
   const fra = await openSite('fra');
   await fra.serve();
   await fra.ledger.submitMany('tickets.issue', many(100));
+  const pulled = fra.signals.next('stream.pulled', ({ events }) => events > 5000);
   let writing = true;
   const writes = (async () => {
     while (writing) {
@@ -24,7 +25,7 @@ it('gives a site that joins the whole history, while everyone writes', async () 
     }
   })();
   await joinSites([ams, fra]);
-  await new Promise((resolve) => setTimeout(resolve, 4000));
+  await pulled;
   writing = false;
   await writes;
   await assertConverged([ams, fra]);
@@ -35,7 +36,9 @@ it('pulls everything where replication is not allowed', async () => {
   await Promise.all(sites.map((site) => site.ledger.submitMany('tickets.issue', many(500))));
   await assertConverged(sites);
   for (const site of sites) {
-    const { rows } = await site.pool.query('select from pg_subscription u join pg_database d on d.oid = u.subdbid where d.datname = current_database()');
+    const { rows } = await site.pool.query(
+      'select from pg_subscription u join pg_database d on d.oid = u.subdbid where d.datname = current_database()',
+    );
     expect(rows).toEqual([]);
   }
 }, 60_000);

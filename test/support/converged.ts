@@ -4,13 +4,18 @@ import type { TestSite } from './sites.ts';
 interface ConvergedOptions {
   /** How long to wait for it, milliseconds. */
   readonly withinMs?: number;
+  /** Something was done to them on purpose: incidents and rows in quarantine are what is expected. */
+  readonly afterIncidents?: boolean;
 }
 
 /**
  * I1, I5, I6, I7: every site holds the same events, blocks and projections, byte for byte, and has proven every block of
  * every stream; reads the databases itself. Waits until that is so.
  */
-export async function assertConverged(sites: readonly TestSite[], { withinMs = 20_000 }: ConvergedOptions = {}): Promise<void> {
+export async function assertConverged(
+  sites: readonly TestSite[],
+  { withinMs = 20_000, afterIncidents = false }: ConvergedOptions = {},
+): Promise<void> {
   const until = Date.now() + withinMs;
   for (;;) {
     const contents = await Promise.all(sites.map(contentOf));
@@ -23,10 +28,13 @@ export async function assertConverged(sites: readonly TestSite[], { withinMs = 2
       const [reference, ...others] = contents;
       for (const other of others) expect(other).toEqual(reference);
       const marks = await Promise.all(sites.map(async (site) => ({ site: site.name, marks: await marksOf(site) })));
-      expect.fail(`Expected every block to be sealed and proven everywhere; found ${JSON.stringify({ isProven, isSealed, marks })}.`);
+      expect.fail(
+        `Expected every block to be sealed and proven everywhere; found ${JSON.stringify({ isProven, isSealed, marks })}.`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+  if (afterIncidents) return;
   for (const site of sites) {
     const { rows } = await site.pool.query('select site, what, place from taskledger.quarantine');
     expect(rows, `quarantine of ${site.name}`).toEqual([]);

@@ -5,11 +5,16 @@ import { openDaemon, type OpenDaemon } from '../../src/daemon/open-daemon.ts';
 import { addSiteKey } from '../../src/events/blocks/known-key.ts';
 import { createSiteKey, type SiteKey } from '../../src/events/blocks/site-key.ts';
 import { openLedger, type Ledger } from '../../src/open-ledger.ts';
+import type { EmbeddedPostgres } from '../../src/postgres/embedded/embedded-server.ts';
+import { startEmbeddedPostgres } from '../../src/postgres/embedded/start-embedded-postgres.ts';
 import { migrate } from '../../src/postgres/migrate.ts';
 import { readIdentity, type Transport } from '../../src/replication/peer.ts';
 import { createSignals, type Signals } from '../../src/signals.ts';
+import { urlOfDatabase, withConnection } from './admin-connection.ts';
 import { createTestDatabase } from './database.ts';
 import { placeForKeys } from './site-key-file.ts';
+import { testDatabaseName } from './test-database-names.ts';
+import { testBinaries } from './test-server.ts';
 
 /** A site of a test: a database, its key, its ledger, and a daemon that can be stopped and started. */
 export interface TestSite {
@@ -19,6 +24,8 @@ export interface TestSite {
   readonly pool: pg.Pool;
   readonly ledger: Ledger;
   readonly key: SiteKey;
+  /** Where the key is; undefined for one that was given. */
+  readonly keyFile: string | undefined;
   readonly signals: Signals;
   /** Starts the daemon; twice is fine. */
   serve(): Promise<void>;
@@ -29,7 +36,9 @@ export interface TestSite {
 interface SitesOptions {
   readonly transport?: Transport;
   /** How `from` reaches `to`: a proxy may be put between them. Default: directly. */
-  readonly via?: (from: string, to: string, direct: string) => string;
+  readonly via?: (from: string, to: string, direct: string) => string | Promise<string>;
+  /** A server for each of the first sites, which the test may kill (startSiteServers). Default: the one of the run. */
+  readonly servers?: readonly EmbeddedPostgres[];
   /** Default true: every daemon runs. */
   readonly serving?: boolean;
 }
@@ -37,36 +46,61 @@ interface SitesOptions {
 /** Sites with these names, each in a database of its own, all of them peers; everything ends with the test. */
 export async function openSites(names: readonly string[], options: SitesOptions = {}): Promise<TestSite[]> {
   const sites: TestSite[] = [];
-  for (const name of names) sites.push(await openSite(name));
+  for (const [i, name] of names.entries()) {
+    const server = options.servers?.[i];
+    sites.push(await openSite(name, server === undefined ? undefined : await databaseOn(server)));
+  }
   await joinSites(sites, options);
+  // All of them, before any is taken away: a daemon makes a slot anew that is missing at its peer.
+  onTestFinished(async () => {
+    await Promise.all(sites.map((site) => site.rest()));
+  });
   if (options.serving !== false) await Promise.all(sites.map((site) => site.serve()));
   return sites;
 }
 
+/** Servers of a test file's own, with fsync, as in production; to be stopped at its end. */
+export async function startSiteServers(count: number): Promise<EmbeddedPostgres[]> {
+  const settings = { wal_level: 'logical', max_connections: '150', wal_retrieve_retry_interval: '500ms' };
+  const start = (): Promise<EmbeddedPostgres> => startEmbeddedPostgres({ binaries: testBinaries(), settings });
+  return await Promise.all(Array.from({ length: count }, start));
+}
+
+/** A database for one test; it goes with its server. */
+async function databaseOn(server: EmbeddedPostgres): Promise<string> {
+  const name = testDatabaseName('test', Date.now());
+  await withConnection(server.url, (client) => client.query(`create database ${name} template template0`));
+  return urlOfDatabase(server.url, name);
+}
+
 /** Makes every two of these sites peers. */
-export async function joinSites(sites: readonly TestSite[], options: SitesOptions = {}): Promise<void> {
-  const { transport = 'logical', via = (_from, _to, direct) => direct } = options;
+export async function joinSites(
+  sites: readonly Pick<TestSite, 'name' | 'url' | 'pool'>[],
+  options: SitesOptions = {},
+): Promise<void> {
+  const { transport = 'logical', via = (_from: string, _to: string, direct: string): string => direct } = options;
   for (const from of sites) {
     for (const to of sites) {
       if (from === to) continue;
       const { id } = await readIdentity(to.pool);
-      const values = [to.name, id, via(from.name, to.name, to.url), transport];
+      const values = [to.name, id, await via(from.name, to.name, to.url), transport];
       await from.pool.query('select taskledger.add_peer($1, $2, $3, $4)', values);
     }
   }
 }
 
-/** A site that has no peers yet. */
-export async function openSite(name: string, url?: string): Promise<TestSite> {
+/** A site that has no peers yet; `url` and `known`: of a database that is there, and the key it knows. */
+export async function openSite(name: string, url?: string, known?: SiteKey): Promise<TestSite> {
   const database = url === undefined ? await createTestDatabase({ empty: true }) : undefined;
   const own = url ?? database?.url ?? '';
   if (database !== undefined) onTestFinished(() => database.drop());
   await migrate({ connectionString: own, site: name });
   const pool = new pg.Pool({ connectionString: own, max: 4 });
   pool.on('error', () => undefined);
-  if (database !== undefined) onTestFinished(() => dropReplication(pool));
-  const key = await createSiteKey(`${await placeForKeys()}/${name}.pem`);
-  await addSiteKey(pool, key);
+  onTestFinished(() => dropReplication(pool));
+  const keyFile = known === undefined ? `${await placeForKeys()}/${name}.pem` : undefined;
+  const key = known ?? (await createSiteKey(keyFile ?? ''));
+  if (known === undefined) await addSiteKey(pool, key);
   const signals = createSignals();
   const ledger = await openLedger({ connectionString: own });
   let serving: OpenDaemon | undefined;
@@ -85,12 +119,20 @@ export async function openSite(name: string, url?: string): Promise<TestSite> {
     pool,
     ledger,
     key,
+    keyFile,
     signals,
     rest,
     async serve() {
       if (serving !== undefined) return;
       const stopped = new AbortController().signal;
-      serving = await openDaemon({ connectionString: own, key, clock: systemClock, signals, random: Math.random, stopped });
+      serving = await openDaemon({
+        connectionString: own,
+        key,
+        clock: systemClock,
+        signals,
+        random: Math.random,
+        stopped,
+      });
       serving?.daemon.start();
     },
   };
@@ -106,9 +148,12 @@ async function dropReplication(pool: pg.Pool): Promise<void> {
       );
       break;
     } catch {
-      await pool.query(
-        'select pg_terminate_backend(active_pid) from pg_replication_slots where database = current_database() and active',
-      );
+      await pool
+        .query(
+          'select pg_terminate_backend(active_pid) from pg_replication_slots where database = current_database() and active',
+        )
+        // The test may have taken its server away.
+        .catch(() => undefined);
       await systemClock.sleep(50);
     }
   }

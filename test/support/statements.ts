@@ -77,8 +77,8 @@ const lockModes = ['access share', 'row share', 'row exclusive', 'share', 'exclu
 /** EXPLAIN checks the rights of a statement and does nothing of it. */
 function onRelation({ name, kind, columns }: Relation, mine: string): Attempt[] {
   const table = `taskledger."${name}"`;
-  // A view that cannot be written at all says so first.
-  const refusedWith = kind === 'view' ? ['42501', '55000'] : ['42501'];
+  // A view that cannot be written at all says so first, and so does a column that is always generated.
+  const refusedWith = kind === 'view' ? ['42501', '55000'] : ['42501', '428C9'];
   return [
     { sql: `explain select * from ${table}`, right: `select ${name}` },
     { sql: `copy (select * from ${table}) to stdout`, right: `select ${name}` },

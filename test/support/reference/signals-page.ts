@@ -48,7 +48,8 @@ export const signalsPage: ReferencePage = {
       '',
       'What happens inside a process, for logs, metrics and tests: `ledger.signals.subscribe(({ name, data }) => …)`, or',
       "`await ledger.signals.next('claim.granted')`. A signal is not an event: nothing of it is stored, and none carries a",
-      'payload, a secret or a connection string. What ends in `Ms` is milliseconds.',
+      'payload, a secret or a connection string. What ends in `Ms` is milliseconds. A runner with several sites adds `site` to',
+      'each of what happens at one of them.',
       '',
       ...table(
         ['signal', 'data', 'meaning'],
