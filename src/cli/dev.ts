@@ -1,30 +1,25 @@
 import type { Command } from 'commander';
+import { relative } from 'node:path';
 import { systemClock } from '../clock.ts';
-import { openDaemon } from '../daemon/open-daemon.ts';
-import { openLedger, type Ledger } from '../open-ledger.ts';
 import type { Handler } from '../ledger/define-task.ts';
-import type { EmbeddedPostgres } from '../postgres/embedded/embedded-server.ts';
-import { startEmbeddedPostgres } from '../postgres/embedded/start-embedded-postgres.ts';
-import { migrate } from '../postgres/migrate.ts';
-import type { Runner } from '../runner/runner.ts';
 import { createSignals, type Signals } from '../signals.ts';
 import { announce, chooseDevPlace, DEFAULT_DEV_DIR, withdraw } from './dev-place.ts';
-import { keepServer } from './keep-server.ts';
+import { devSites, siteNames, type DevSite } from './dev-sites.ts';
+import { joinLocalSites } from './join-local-sites.ts';
 import { loadHandlers } from './load-handlers.ts';
+import { closeLocalSites, openLocalSites, type LocalSite } from './local-site.ts';
 import { logSignals, openLogger } from './log-signals.ts';
 import { integer } from './parse-options.ts';
-import { ownSiteKey } from './site/own-site-key.ts';
 import { stopSignals, type StopWish } from './stop-signals.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 interface DevOptions {
+  readonly sites?: string[];
   readonly handlers?: string[];
   readonly data?: string;
   readonly port?: number;
   readonly json?: boolean;
 }
-
-const site = 'local';
 
 export function addDev(program: Command): void {
   program
@@ -32,11 +27,16 @@ export function addDev(program: Command): void {
     .description(
       'a ledger of your own: PostgreSQL, migrated, its daemon, and a runner if handlers are given; until told to stop',
     )
+    .option(
+      '--sites <names>',
+      'several sites that ship to each other, such as ams,fra (default: those of last time, else one, local)',
+      siteNames,
+    )
     .option('--handlers <module...>', 'JavaScript modules whose exported handlers are run (not watched for changes)')
     .option('--data <dir>', `where its data are kept (default: ${DEFAULT_DEV_DIR}/ in the current directory)`)
     .option(
       '--port <n>',
-      'port on 127.0.0.1 (default: the one it had last time, else any)',
+      'port on 127.0.0.1; further sites take the next ones (default: the one it had last time, else any)',
       integer('--port', 1, 65_535),
     )
     .option('--json', 'print one JSON object on stdout once it is ready')
@@ -44,7 +44,9 @@ export function addDev(program: Command): void {
       'after',
       `
 While it runs, the other commands find it from this directory by themselves, by a file \`url\` beside the data that only
-this user can read; --url and TASKLEDGER_DATABASE_URL go first. With --data, other shells need one of these two.`,
+this user can read; --url and TASKLEDGER_DATABASE_URL go first. With --data, other shells need one of these two. Of several
+sites they find the first; each has its own file: --url @${DEFAULT_DEV_DIR}/fra/url. Each site is a PostgreSQL server of its own
+with a daemon and a runner; started again on the same data, the same sites come back.`,
     )
     .action(dev);
 }
@@ -53,18 +55,29 @@ async function dev(options: DevOptions): Promise<void> {
   const terminal = openTerminal(options.json ?? false);
   using wish = stopSignals(systemClock);
   const handlers = options.handlers === undefined ? undefined : await loadHandlers(options.handlers, process.cwd());
-  const dataDir = options.data ?? (await defaultPlace(terminal));
-  const signals = createSignals();
-  logSignals(signals, openLogger());
-  const server = await startEmbeddedPostgres({ dataDir, port: options.port, signals });
-  const kept = keepServer(server, { clock: systemClock, signals });
+  const dir = options.data ?? (await defaultPlace(terminal));
+  const places = await devSites(dir, options.sites);
+  const sites = await openLocalSites(
+    places.map(({ name, dataDir }, place) => ({
+      name,
+      dataDir,
+      port: options.port === undefined ? undefined : options.port + place,
+      signals: loggedSignals(name, places),
+      maxConnections: 1,
+    })),
+  );
+  const announced = places.length === 1 ? [dir] : [dir, ...places.map(({ dataDir }) => dataDir)];
   try {
-    await migrate({ connectionString: server.url, site, signals });
-    await serve(server, handlers, { wish, signals, terminal });
+    await joinLocalSites(sites);
+    if (handlers !== undefined) await Promise.all(sites.map((site) => startRunner(site, handlers, wish)));
+    for (const [place, where] of announced.entries()) {
+      await announce(where, sites[Math.max(0, place - 1)]?.server.url ?? '');
+    }
+    tellReady(sites, dir, terminal);
+    await wish.first;
   } finally {
-    await withdraw(dataDir);
-    await kept.release();
-    await server.stop();
+    await Promise.all(announced.map(withdraw));
+    await closeLocalSites(sites);
   }
 }
 
@@ -76,47 +89,37 @@ async function defaultPlace(terminal: Terminal): Promise<string> {
   return dir;
 }
 
-interface Surroundings {
-  readonly wish: StopWish;
-  readonly signals: Signals;
-  readonly terminal: Terminal;
+/** Signals of one site, logged; with its name where there are several. */
+function loggedSignals(site: string, all: readonly DevSite[]): Signals {
+  const signals = createSignals();
+  const logger = openLogger();
+  logSignals(signals, all.length === 1 ? logger : logger.child({ site }));
+  return signals;
 }
 
-/** Runs what a site needs until told to stop: its daemon, and a runner if there are handlers. */
-async function serve(
-  server: EmbeddedPostgres,
-  handlers: readonly Handler[] | undefined,
-  around: Surroundings,
-): Promise<void> {
-  const { wish, signals, terminal } = around;
-  const key = await ownSiteKey(server);
-  const given = { connectionString: server.url, key, clock: systemClock, signals, random: Math.random };
-  await using daemon = await openDaemon({ ...given, stopped: new AbortController().signal });
-  await using ledger = await openLedger({ connectionString: server.url, signals, maxConnections: 1 });
-  daemon?.daemon.start();
-  const runner = handlers === undefined ? undefined : runnerFor(ledger, handlers, wish);
-  await runner?.start();
-  await announce(server.dataDir, server.url);
-  tellReady(server, ledger, terminal);
-  await wish.first;
-  await runner?.stop();
-}
-
-function runnerFor(ledger: Ledger, handlers: readonly Handler[], wish: StopWish): Runner {
-  const runner = ledger.runner({ handlers });
+/** Runs the tasks of this site until it is closed; a second wish to stop does not wait for attempts. */
+async function startRunner(site: LocalSite, handlers: readonly Handler[], wish: StopWish): Promise<void> {
+  const runner = site.ledger.runner({ handlers });
   wish.second.addEventListener('abort', () => runner.hurry(), { once: true });
-  return runner;
+  site.atClose.push(() => runner.stop());
+  await runner.start();
 }
 
-function tellReady(server: EmbeddedPostgres, ledger: Ledger, terminal: Terminal): void {
+function tellReady(sites: readonly LocalSite[], dir: string, terminal: Terminal): void {
   if (terminal.json) {
-    terminal.object({ ready: true, sites: [{ name: ledger.site, url: server.url }] });
+    terminal.object({ ready: true, sites: sites.map(({ name, server }) => ({ name, url: server.url })) });
     return;
   }
   const { bold, dim } = terminal.colors;
-  terminal.line(`Site ${bold(ledger.site)} is ready on PostgreSQL ${server.version}: ${bold(server.url)}`);
-  terminal.line(dim(`Data are kept in ${server.dataDir}. Ctrl-C stops it. Try in another shell, in this directory:`));
+  for (const { name, server } of sites) {
+    terminal.line(`Site ${bold(name)} is ready on PostgreSQL ${server.version}: ${bold(server.url)}`);
+  }
+  terminal.line(dim(`Data are kept in ${dir}. Ctrl-C stops it. Try in another shell, in this directory:`));
   terminal.line(`  npx taskledger submit greetings.say --input '{"name":"Ada"}'`);
   terminal.line(`  npx taskledger list`);
   terminal.line(`  npx taskledger history ID`);
+  const [, second] = sites;
+  if (second === undefined) return;
+  terminal.line(dim(`These ask ${sites[0]?.name ?? ''}. What ${second.name} knows of it, a moment later:`));
+  terminal.line(`  npx taskledger list --url @${relative(process.cwd(), second.server.dataDir)}/url`);
 }

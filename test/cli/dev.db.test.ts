@@ -1,40 +1,11 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { chmod, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, cp, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { repositoryRoot } from '../support/repository.ts';
-import { firstLine, runCli, spawnCli, type CliOptions } from './run-cli.ts';
-
-interface Ready {
-  readonly ready: boolean;
-  readonly sites: readonly { readonly name: string; readonly url: string }[];
-}
-
-async function emptyDirectory(): Promise<string> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'taskledger-dev-'));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  // The database's system user must be able to pass through.
-  await chmod(directory, 0o755);
-  return directory;
-}
-
-async function startDev(args: readonly string[], options: CliOptions) {
-  const child = spawnCli(['dev', '--json', ...args], options);
-  const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
-  onTestFinished(async () => {
-    child.kill('SIGKILL');
-    await exited;
-  });
-  const ready = JSON.parse(await firstLine(child)) as Ready;
-  const stop = async (): Promise<number | null> => {
-    child.kill('SIGTERM');
-    return (await exited)[0];
-  };
-  return { ready, stop };
-}
+import { runCli } from './run-cli.ts';
+import { emptyDirectory, startDev } from './start-dev.ts';
 
 const readme = readFileSync(path.join(repositoryRoot, 'README.md'), 'utf8');
 

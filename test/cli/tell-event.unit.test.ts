@@ -47,6 +47,17 @@ describe('tellEvent', () => {
     }
   });
 
+  test('says who answered a request that was made at another site, and where', () => {
+    const asked = { actor: 'serve', site: 'ams', context: { answers: [['fra', '17']] } };
+    expect(tellEvent(sample('task.retried', asked))).toMatch(/, as asked in fra\/17; answered by serve at ams\.$/);
+    const refusal = { ...asked, data: { why: 'it is over', request: ['fra', '17'] } };
+    expect(tellEvent(sample('task.request_refused', refusal))).toBe(
+      'The request fra/17 was refused: it is over; answered by serve at ams.',
+    );
+    const own = { ...asked, context: { answers: [['ams', '17']] } };
+    expect(tellEvent(sample('task.retried', own))).toMatch(/, as asked in ams\/17\.$/);
+  });
+
   test('shortens a long payload', () => {
     expect(withData('task.completed', { output: 'x'.repeat(5000) }).length).toBeLessThan(300);
   });
