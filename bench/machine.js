@@ -31,6 +31,18 @@ export function serverCpuSeconds(postmasterPid) {
   return ticks / ticksPerSecond;
 }
 
+/** CPU seconds used so far by a process and each of its children that is alive: pid → seconds. Empty where there is no /proc. */
+export function cpuSecondsByProcess(rootPid) {
+  const seconds = new Map();
+  if (readStat(rootPid) === undefined) return seconds;
+  for (const pid of readdirSync('/proc').map(Number).filter(Number.isInteger)) {
+    const stat = readStat(pid);
+    if (stat !== undefined && (pid === rootPid || stat.parent === rootPid))
+      seconds.set(pid, stat.used / ticksPerSecond);
+  }
+  return seconds;
+}
+
 /** The postmaster is the parent of every backend, however the server was started. */
 export async function findPostmaster(client) {
   const { rows } = await client.query('select pg_backend_pid() as pid');

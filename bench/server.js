@@ -15,16 +15,17 @@ export const settings = {
 const durable = ['fsync', 'synchronous_commit', 'full_page_writes'];
 
 /**
- * @returns `createDatabase(name)` → url, `dropDatabase(name)`, `settle(url)`, `timed(work)`, `stop()`.
+ * @param more settings beside those above
+ * @returns `createDatabase(name)` → url, `dropDatabase(name)`, `settle(url)`, `timed(work)`, `postmaster` (its pid), `stop()`.
  */
-export async function startServer() {
-  const server = await startEmbeddedPostgres({ settings });
+export async function startServer(more = {}) {
+  const server = await startEmbeddedPostgres({ settings: { ...settings, ...more } });
   const admin = new pg.Client({ connectionString: server.url });
   admin.on('error', () => {}); // the server may be stopped first
   await admin.connect();
   const { rows } = await admin.query(
     'select name, current_setting(name) as value from pg_settings where name = any($1)',
-    [[...Object.keys(settings), ...durable, 'wal_level', 'autovacuum', 'server_version']],
+    [[...Object.keys({ ...settings, ...more }), ...durable, 'wal_level', 'autovacuum', 'server_version']],
   );
   const { server_version: version, ...actual } = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
   for (const name of durable) {
@@ -36,6 +37,7 @@ export async function startServer() {
   return {
     version,
     settings: actual,
+    postmaster,
     async createDatabase(name) {
       await admin.query(`drop database if exists "${name}" with (force)`);
       await admin.query(`create database "${name}" strategy wal_log`);

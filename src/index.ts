@@ -11,14 +11,7 @@
  * await runner.start();
  * ```
  */
-export {
-  openLedger,
-  type Ledger,
-  type LedgerOptions,
-  type SubmitCall,
-  type SubmitItem,
-  type TaskRef,
-} from './open-ledger.ts';
+export { openLedger, type Ledger, type LedgerOptions, type TaskRef } from './open-ledger.ts';
 export {
   defineTask,
   type Handler,
@@ -30,7 +23,8 @@ export {
 } from './ledger/define-task.ts';
 export type { VerifyAnswer, VerifyContext, VerifyFunction } from './ledger/verify.ts';
 export type { IsolationOptions, ProcessIsolation } from './ledger/isolation.ts';
-export type { SubmitOptions, Submitted } from './ledger/submit.ts';
+export type { SubmitCall, SubmitCalls, SubmitItem } from './ledger/submit-calls.ts';
+export type { Durability, ReplicationGoal, SubmitOptions, Submitted } from './ledger/submit.ts';
 export type { ListFilter, TaskSummary } from './ledger/list-tasks.ts';
 export type { Duration } from './ledger/duration.ts';
 export type { StandardSchema } from './ledger/standard-schema.ts';
@@ -39,7 +33,7 @@ export type { Runner, RunnerOptions } from './runner/runner.ts';
 export type { FollowedEvent, FollowOptions } from './events/blocks/follow.ts';
 export type { Codec, PayloadAbout } from './events/codec.ts';
 export type { LedgerEvent } from './events/event.ts';
-export type { TaskState, TaskStateName } from './events/task-state.ts';
+export type { RequestAnswer, TaskState, TaskStateName } from './events/task-state.ts';
 export type {
   Audit,
   BlockChoice,
@@ -50,6 +44,9 @@ export type {
   VerifyOptions,
   VerifyReport,
 } from './audit/audit.ts';
+export type { HaltedStream, ProofStatus, SiteStatus } from './replication/status.ts';
+export type { Recorded, Replicated } from './replication/when-replicated.ts';
+export type { PeerStatus } from './replication/peer-status.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { createSignals, type Signal, type SignalMap, type SignalName, type Signals } from './signals.ts';
 export { migrate } from './postgres/migrate.ts';

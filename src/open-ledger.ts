@@ -7,37 +7,30 @@ import type { Codec } from './events/codec.ts';
 import type { TaskEvent } from './events/event.ts';
 import { fold } from './events/evolve.ts';
 import { readTaskEvents } from './events/read.ts';
-import type { TaskState, TaskStateName } from './events/task-state.ts';
+import type { RequestAnswer, TaskState, TaskStateName } from './events/task-state.ts';
 import { requestAbort } from './ledger/abort.ts';
 import { listTasks, type ListFilter, type TaskSummary } from './ledger/list-tasks.ts';
 import { decodedEach, decodedHistory, encodedResolution } from './ledger/decoded.ts';
 import { refuseUnknownOptions, requireInteger } from './ledger/known-options.ts';
 import { writeError } from './ledger/outcome-unknown.ts';
 import { requireReason } from './ledger/reason.ts';
+import { readOwner } from './ledger/owner.ts';
 import { requestReschedule, type Reschedule } from './ledger/reschedule.ts';
 import { resolveTask, type Resolution } from './ledger/resolve.ts';
 import { requestRetry } from './ledger/retry.ts';
-import {
-  submitTask,
-  submitTasks,
-  type SubmissionItem,
-  type SubmissionKind,
-  type SubmitContext,
-  type SubmitOptions,
-  type Submitted,
-} from './ledger/submit.ts';
-import { requireCallOptions, requireItemOptions, requireItems } from './ledger/submit-options.ts';
+import { submitCalls, type SubmitCalls } from './ledger/submit-calls.ts';
+import type { ReplicationGoal } from './ledger/submit.ts';
 import type { Swept } from './ledger/sweep.ts';
 import { Sweeper } from './ledger/sweeper.ts';
-import { inputJson, requireTask, type TaskRef } from './ledger/task-input.ts';
+import type { TaskRef } from './ledger/task-input.ts';
 import { requireTaskId, taskNotFound } from './ledger/task-id.ts';
 import { waitForResult } from './ledger/wait-for-result.ts';
-import { asQueryable, type CallerTransaction } from './postgres/as-queryable.ts';
 import { requireConnectionString } from './postgres/connection-string.ts';
 import { createPool } from './postgres/pool.ts';
 import { checkSchema } from './postgres/schema-status.ts';
 import { translateSqlError } from './postgres/sql-error.ts';
-import type { Queryable } from './postgres/queryable.ts';
+import { readSiteStatus, type SiteStatus } from './replication/status.ts';
+import { OtherSites, positionsOf, type Recorded, type Replicated } from './replication/when-replicated.ts';
 import { Runner, type RunnerOptions } from './runner/runner.ts';
 import { whenCaughtUp } from './projections/caught-up.ts';
 import { createSignals, type Signals } from './signals.ts';
@@ -54,6 +47,11 @@ export interface LedgerOptions {
   readonly codec?: Codec;
   /** What this process takes for the time. Default: the system's. Leases and events go by the database's, whatever this says. */
   readonly clock?: Clock;
+  /**
+   * The other sites, for `whenReplicated` and `durability`: connection strings by name, of users with the role
+   * taskledger_peer. Nothing connects before it is asked for.
+   */
+  readonly peers?: Readonly<Record<string, string>>;
 }
 
 /** The compiler sees to it that none is forgotten. */
@@ -64,6 +62,7 @@ const ledgerOptions: Readonly<Record<keyof LedgerOptions, true>> = {
   signals: true,
   codec: true,
   clock: true,
+  peers: true,
 };
 const knownLedgerOptions: ReadonlySet<string> = new Set(Object.keys(ledgerOptions));
 const followOptions: ReadonlySet<string> = new Set<keyof FollowOptions>(['from', 'signal']);
@@ -72,27 +71,13 @@ const reasonOptions: ReadonlySet<string> = new Set(['reason']);
 /** No statement of an application may wait longer for its answer: a connection can die without a word. */
 const answerTimeoutMs = 60_000;
 
-export interface SubmitCall extends SubmitOptions, SubmitContext {
-  /** Your own open transaction: the task exists if and only if it commits. */
-  readonly tx?: CallerTransaction;
-}
-
-/** One task of `submitMany`: an input with options of its own. */
-export interface SubmitItem<Input> extends SubmitOptions {
-  readonly input: Input;
-}
-
 export type { TaskRef };
 
 /** A connection to one site's ledger. Make one per process. */
-export interface Ledger extends AsyncDisposable {
+export interface Ledger extends SubmitCalls, AsyncDisposable {
   /** The site this database is. */
   readonly site: string;
   readonly signals: Signals;
-  /** Records one task. @throws LedgerError TASKLEDGER_INVALID_INPUT and those of `submitTasks` */
-  submit<Input>(task: TaskRef<Input>, input: Input, call?: SubmitCall): Promise<Submitted>;
-  /** Records many tasks of one kind, all or none; answers in input order. At most 10 000. */
-  submitMany<Input>(task: TaskRef<Input>, items: readonly SubmitItem<Input>[], call?: SubmitCall): Promise<Submitted[]>;
   /** What the task is now: the fold of its events. @throws LedgerError TASKLEDGER_NOT_FOUND */
   get(id: string): Promise<TaskState>;
   /** Every event of the task, oldest first. @throws LedgerError TASKLEDGER_NOT_FOUND */
@@ -103,16 +88,28 @@ export interface Ledger extends AsyncDisposable {
   whenCaughtUp(options?: { readonly timeoutMs?: number }): Promise<boolean>;
   /** Waits for the task's output. @throws LedgerError TASKLEDGER_TIMEOUT, TASKLEDGER_TASK_NOT_COMPLETED */
   result(id: string, options?: { readonly timeoutMs?: number }): Promise<unknown>;
-  /** Asks for the task to be aborted; answers the state it is in now. @throws LedgerError TASKLEDGER_NOT_FOUND */
-  abort(id: string, options?: { readonly reason?: string }): Promise<TaskStateName>;
-  /** Asks for a failed, aborted or missed task to be run again; answers the state it is in now. */
-  retry(id: string, options?: { readonly reason?: string }): Promise<TaskStateName>;
-  /** Asks for a pending task to start at another time or priority; answers the state it is in now. */
-  reschedule(id: string, change: Reschedule): Promise<TaskStateName>;
+  /**
+   * Asks for the task to be aborted; answers the state it is in now, or `requested` where another site owns it.
+   * @throws LedgerError TASKLEDGER_NOT_FOUND, also for a task of another site whose events have not come here yet
+   */
+  abort(id: string, options?: { readonly reason?: string }): Promise<RequestAnswer>;
+  /** Asks for a failed, aborted or missed task to be run again; answers as `abort` does. */
+  retry(id: string, options?: { readonly reason?: string }): Promise<RequestAnswer>;
+  /** Asks for a pending task to start at another time or priority; answers as `abort` does. */
+  reschedule(id: string, change: Reschedule): Promise<RequestAnswer>;
+  /** The site that decides about this task. @throws LedgerError TASKLEDGER_NOT_FOUND */
+  ownerOf(id: string): Promise<string>;
   /** Ends the doubt about a protected task. @throws LedgerError TASKLEDGER_WRONG_STATE when it is not in doubt */
   resolve(id: string, resolution: Resolution): Promise<TaskStateName>;
   /** Ends lost leases, missed windows and passed deadlines once, as every runner does each second. */
   sweep(): Promise<Swept>;
+  /**
+   * Whether other sites have these events, durably; asks them until enough do, or the time is over. Call it after your commit.
+   * @throws LedgerError TASKLEDGER_NOT_FOUND (not recorded here), TASKLEDGER_NOT_A_PEER (another site answers at a peer's URL)
+   */
+  whenReplicated(recorded: Recorded, goal?: ReplicationGoal): Promise<Replicated>;
+  /** How the site is: sealed, shipped to its peers, proven there and here. `inSync` sums it up. */
+  status(): Promise<SiteStatus>;
   /** Looking back: verify, prove, export, any task at any moment. Payloads are as they are stored. */
   readonly audit: Audit;
   /**
@@ -138,13 +135,17 @@ export async function openLedger(options: LedgerOptions = {}): Promise<Ledger> {
   const connectionString = options.connectionString ?? readConfig('TASKLEDGER_DATABASE_URL');
   const pool =
     options.pool ?? createPool({ connectionString: requireConnectionString(connectionString), max, answerTimeoutMs });
-  const close = (): Promise<void> => (options.pool === undefined && !pool.ended ? pool.end() : Promise.resolve());
+  const endPool = (): Promise<void> => (options.pool === undefined && !pool.ended ? pool.end() : Promise.resolve());
   try {
     const { site } = await checkSchema(pool);
-    const { clock = systemClock, codec } = options;
-    return ledgerOn(pool, { site, signals, clock, codec, connectionString, close });
+    const { clock = systemClock, codec, peers = {} } = options;
+    const others = new OtherSites({ site, db: pool, peers, clock, signals });
+    const close = async (): Promise<void> => {
+      await Promise.all([others.close(), endPool()]);
+    };
+    return ledgerOn(pool, { site, signals, clock, codec, connectionString, others, close });
   } catch (error) {
-    await close();
+    await endPool();
     throw translateSqlError(error);
   }
 }
@@ -155,10 +156,12 @@ interface Opened {
   readonly clock: Clock;
   readonly codec: Codec | undefined;
   readonly connectionString: string | undefined;
+  readonly others: OtherSites;
   readonly close: () => Promise<void>;
 }
 
-function ledgerOn(pool: pg.Pool, { site, signals, clock, codec, connectionString, close }: Opened): Ledger {
+function ledgerOn(pool: pg.Pool, opened: Opened): Ledger {
+  const { site, signals, clock, codec, connectionString, others, close } = opened;
   const events = async (id: string): Promise<TaskEvent[]> => {
     const found = await translated(readTaskEvents(pool, requireTaskId(id)));
     if (found.length === 0) throw taskNotFound(id);
@@ -172,14 +175,17 @@ function ledgerOn(pool: pg.Pool, { site, signals, clock, codec, connectionString
   return {
     site,
     signals,
-    ...submitCalls(pool, { signals, clock, codec }),
+    ...submitCalls(pool, opened),
     get,
     history: events,
     whenCaughtUp: ({ timeoutMs = 10_000 } = {}) => translated(whenCaughtUp(pool, clock, { timeoutMs })),
     list: (filter) => translated(listTasks(pool, clock, filter)),
+    whenReplicated: async (recorded, goal) => await others.whenReplicated(positionsOf(recorded), others.checked(goal)),
+    status: () => translated(readSiteStatus(pool)),
     abort: (id, options = {}) => written(id, (task) => requestAbort(pool, task, reasonOf(options, 'abort'))),
     retry: (id, options = {}) => written(id, (task) => requestRetry(pool, task, reasonOf(options, 'retry'))),
     reschedule: (id, change) => written(id, (task) => requestReschedule(pool, task, change)),
+    ownerOf: (id) => translated(readOwner(pool, requireTaskId(id))),
     resolve: async (id, resolution) => {
       const encoded = codec === undefined ? resolution : await encodedResolution(await get(id), resolution, codec);
       return await written(id, (task) => resolveTask(pool, task, encoded));
@@ -193,7 +199,7 @@ function ledgerOn(pool: pg.Pool, { site, signals, clock, codec, connectionString
     result: (id, { timeoutMs = 60_000 } = {}) => waitForResult(id, get, { timeoutMs, clock }),
     runner: (runnerOptions) =>
       new Runner(runnerOptions, {
-        connectionString: requireConnectionString(connectionString),
+        own: { name: site, connectionString: requireConnectionString(connectionString), checked: true },
         clock,
         random: Math.random,
         signals,
@@ -201,57 +207,6 @@ function ledgerOn(pool: pg.Pool, { site, signals, clock, codec, connectionString
       }),
     close,
     [Symbol.asyncDispose]: close,
-  };
-}
-
-/** Submitting, in the caller's transaction where one is given. */
-function submitCalls(
-  pool: pg.Pool,
-  { signals, clock, codec }: Pick<Opened, 'signals' | 'clock' | 'codec'>,
-): Pick<Ledger, 'submit' | 'submitMany'> {
-  const recorded = async <T extends Submitted | Submitted[]>(work: Promise<T>): Promise<T> => {
-    const startedAt = clock.monotonic();
-    const answer = await work;
-    const tasks = [answer].flat();
-    const created = tasks.filter((task) => task.created).length;
-    signals.emit('submit.recorded', { tasks: tasks.length, created, durationMs: clock.monotonic() - startedAt });
-    return answer;
-  };
-  const dbOf = ({ tx }: SubmitCall): Queryable => (tx === undefined ? pool : asQueryable(tx));
-  return {
-    submit: async (task, input, call = {}) => {
-      requireTask(task);
-      requireCallOptions(call, 'submit');
-      return recorded(submitTask(dbOf(call), kindOf(task, call), await inputJson(task, input, codec, call.key), call));
-    },
-    submitMany: async (task, items, call = {}) => {
-      requireTask(task);
-      requireCallOptions(call, 'submitMany');
-      requireItems(items);
-      const batch: SubmissionItem[] = [];
-      for (const item of items) {
-        requireItemOptions(item);
-        const { input, ...own } = item;
-        batch.push({ ...own, inputJson: await inputJson(task, input, codec, own.key ?? call.key) });
-      }
-      return recorded(submitTasks(dbOf(call), kindOf(task, call), batch, call));
-    },
-  };
-}
-
-/** What the definition says of its tasks, and what the call says instead. */
-function kindOf<Input>(task: TaskRef<Input>, call: SubmitCall): SubmissionKind {
-  const { tx: _tx, realm: _realm, context: _context, ...own } = call;
-  if (typeof task === 'string') return { ...own, name: task };
-  const { name, queue, priority, retry, timeoutMs } = task;
-  return {
-    ...(queue === undefined ? {} : { queue }),
-    ...(priority === undefined ? {} : { priority }),
-    ...(retry === undefined ? {} : { retry }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(task.protected ? { protected: true } : {}),
-    ...own,
-    name,
   };
 }
 

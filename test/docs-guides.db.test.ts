@@ -9,7 +9,7 @@ import { hasPsql, PageSession } from './support/pages/page-session.ts';
 import { repositoryFiles, repositoryRoot } from './support/repository.ts';
 
 /** Pages whose blocks are run by tests of their own, or hold nothing to run. */
-const elsewhere = ['isolation.md', 'personal-data.md'];
+const elsewhere = ['isolation.md', 'personal-data.md', 'sites.md'];
 const because = hasPsql ? '' : ' (SQL by the driver: this machine has no psql)';
 
 test('docs/guides/first-task.md works from top to bottom, with nothing but the package', async () => {
@@ -25,6 +25,7 @@ const onADatabase = {
     '// Drizzle: inside db.transaction(async (tx) => …) (drizzle is no dependency of ours)',
     '// Prisma: inside prisma.$transaction(async (tx) => …) (prisma is no dependency of ours)',
     '# psycopg: inside "with connection.transaction():"; Django: inside "with transaction.atomic():", with connection.cursor() (needs a Python driver)',
+    'const ledger = await openLedger({ peers: { fra: process.env.FRA_URL, lon: process.env.LON_URL } }); (needs a second site)',
   ],
   'retries-and-protected-tasks.md': [],
   'operating.md': [],

@@ -28,7 +28,7 @@ export interface LocalSiteOptions {
   readonly maxConnections: number;
 }
 
-/** More than this need more slots and workers than `siteSettings` gives. */
+/** More than this need more slots and processes than `siteSettings` gives. */
 export const LOCAL_SITES_MAX = 8;
 
 /** What shipping between sites wants of a server, for up to `LOCAL_SITES_MAX` of them. */

@@ -4,7 +4,7 @@ import { LedgerError } from '../errors.ts';
 import { MAX_ATTEMPTS, MAX_PRIORITY, MIN_PRIORITY } from '../events/limits.ts';
 import { formatPosition } from '../events/position.ts';
 import { decodePayload } from '../events/payload.ts';
-import type { SubmitCall } from '../open-ledger.ts';
+import type { SubmitCall } from '../ledger/submit-calls.ts';
 import { submittedJson } from './as-json.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
 import { duration, integer, momentOption } from './parse-options.ts';

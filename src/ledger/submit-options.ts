@@ -41,7 +41,7 @@ const optionColumns: readonly (readonly [keyof SubmitOptions, string, Kind])[] =
 
 const ofTask = optionColumns.map(([key]) => key as string);
 const itemOptions: ReadonlySet<string> = new Set([...ofTask, 'input']);
-const callOptions: ReadonlySet<string> = new Set([...ofTask, 'tx', 'realm', 'context']);
+const callOptions: ReadonlySet<string> = new Set([...ofTask, 'tx', 'realm', 'context', 'durability']);
 
 /** The options of one task as members of a JSON object, each after a comma. @throws LedgerError TASKLEDGER_INVALID_OPTION */
 export function optionsJson(options: SubmitOptions): string {

@@ -24,6 +24,17 @@ export interface SubmitContext {
   readonly context?: { readonly on_behalf_of?: string; readonly traceparent?: string; readonly correlation?: string };
 }
 
+/** What is known of recorded events at other sites; see `whenReplicated`. */
+export type Durability = 'replicated' | 'not-yet' | 'unknown';
+
+/** When events count as replicated. */
+export interface ReplicationGoal {
+  /** At how many of the peers, or at which of them. Default 1. */
+  readonly sites?: number | readonly string[];
+  /** Default 10 000. */
+  readonly timeoutMs?: number;
+}
+
 export interface Submitted {
   readonly id: string;
   readonly site: string;
@@ -31,6 +42,8 @@ export interface Submitted {
   readonly seq: bigint;
   /** False when the key was known: `id` is then the first task's. */
   readonly created: boolean;
+  /** Said when the call asked for it. The task exists at this site, whatever it says. */
+  readonly durability?: Durability;
 }
 
 /** Tasks per call: bounds the memory of one statement, and what one failure takes along. */

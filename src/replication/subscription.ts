@@ -46,7 +46,7 @@ export function isBroken({ slot, subscription }: SubscriptionState): boolean {
 
 /**
  * Makes the slot and the subscription anew; nothing is copied.
- * @param patienceMs how long the peer may wait for the transactions that are open there, milliseconds
+ * @param patienceMs how long the peer may wait for the transactions that are open there, milliseconds; default 10 000
  * @throws whatever pg throws: 55006 when a server still holds the old slot, 53400 when the peer has no slot left, 57014 when
  *   transactions were open there for longer
  */
@@ -54,7 +54,7 @@ export async function resubscribe(
   peerDb: Queryable,
   db: Queryable,
   { site, slot }: Peer,
-  patienceMs: number,
+  patienceMs = 10_000,
 ): Promise<void> {
   await db.query('select taskledger.unsubscribe($1)', [site]);
   // Its walsender may take a moment to notice that the other side has gone.

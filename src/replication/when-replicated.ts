@@ -3,7 +3,7 @@ import { LedgerError } from '../errors.ts';
 import { isSiteName } from '../events/names.ts';
 import type { Position } from '../events/position.ts';
 import { refuseUnknownOptions, requireInteger } from '../ledger/known-options.ts';
-import type { Durability, Submitted } from '../ledger/submit.ts';
+import type { Durability, ReplicationGoal, Submitted } from '../ledger/submit.ts';
 import { requireConnectionString } from '../postgres/connection-string.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import { translateSqlError } from '../postgres/sql-error.ts';
@@ -13,13 +13,6 @@ import { PeerAsker, type PeerAnswer } from './peer-asker.ts';
 
 /** One event, or several of one site; what `submit` answered is one. */
 export type Recorded = Position | { readonly site: string; readonly seqs: readonly bigint[] };
-
-export interface ReplicationGoal {
-  /** At how many of the peers, or at which of them. Default 1. */
-  readonly sites?: number | readonly string[];
-  /** Default 10 000. */
-  readonly timeoutMs?: number;
-}
 
 export interface Replicated {
   /**

@@ -5,7 +5,7 @@ import { claimTasks } from '../ledger/claim.ts';
 import { durationMs, type Duration } from '../ledger/duration.ts';
 import { reportProgress, type Progress } from '../ledger/progress.ts';
 import { settleOutcomes, type OutcomeKind } from '../ledger/settle.ts';
-import type { SubmitCall } from '../open-ledger.ts';
+import type { SubmitCall } from '../ledger/submit-calls.ts';
 import type { PreparedQueryable } from '../postgres/queryable.ts';
 import { attemptErrorJson, describeError } from '../runner/attempt-error.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineTask } from '../../src/ledger/define-task.ts';
-import type { SubmitCall } from '../../src/open-ledger.ts';
+import type { SubmitCall } from '../../src/ledger/submit-calls.ts';
 import { sharedLedger, testLedger, type TestLedger } from '../support/ledger.ts';
 
 const ledgerOfThisFile = sharedLedger();

@@ -141,7 +141,7 @@ it('says "not yet" though the LSN says yes, of an event from before a slot that 
   const [peer] = await readPeers(fra.pool);
   await fra.pool.query(`alter subscription ${peer!.slot} disable`);
   const { seq } = await app.submit(name, { lost: true });
-  await resubscribe(ams.pool, fra.pool, peer!);
+  await resubscribe(ams.pool, fra.pool, peer!, 10_000);
   await isToldNotYetUntilRepaired(ams, fra, { app, seq });
   await fra.serve();
   expect(await app.whenReplicated({ site: 'ams', seq })).toMatchObject({ outcome: 'replicated' });
@@ -197,7 +197,7 @@ it('acknowledges nothing that a crash of the peer takes away', async () => {
   const ams = { ...own, name: 'ams' };
   await joinSites([fra, ams]);
   const [peer] = await readPeers(own.pool);
-  await resubscribe(fra.pool, own.pool, peer!);
+  await resubscribe(fra.pool, own.pool, peer!, 10_000);
   const app = await applicationAt(fra, { ams: own.url });
   const first = await app.submit(name, {}, { durability: 'replicated' });
   expect(first.durability).toBe('replicated');
