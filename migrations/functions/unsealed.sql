@@ -28,25 +28,28 @@ begin
     -- In a variable it is unpacked once; `<@` on the stored column unpacks it for every row (10 minutes, prototype).
     select coalesce(range_agg(b.members), '{}') into v_sealed from taskledger.blocks b where b.site = v_site;
   end if;
-  return query
+  -- The leaf, without its site: before the first ANALYZE the planner takes `site = v_site` for rare, and walks the primary key.
+  return query execute format($sql$
     with fresh as (
-      select e.* from taskledger.events e
-       where v_last is not null and e.site = v_site and e.seq > v_foreign and e.xid >= pg_snapshot_xmax(v_last)
+      select e.* from taskledger.%1$I e
+       where $1 is not null and e.seq > $2 and e.xid >= pg_snapshot_xmax($1)
       union all
-      select e.* from taskledger.events e
-       where v_last is not null and e.site = v_site and e.seq > v_foreign and e.xid = any (array(select pg_snapshot_xip(v_last)))
+      select e.* from taskledger.%1$I e
+       where $1 is not null and e.seq > $2 and e.xid = any (array(select pg_snapshot_xip($1)))
       union all
-      select e.* from taskledger.events e
-       where v_last is null and e.site = v_site and not e.seq <@ v_sealed
+      select e.* from taskledger.%1$I e
+       where $1 is null and not e.seq <@ $3
     ), hashed as (
       select e.seq, sha256('\x00' || convert_to('tl1' || E'\n' || e.site || E'\n' || e.seq::text || E'\n' || e.realm || E'\n' || e.epoch::text || E'\n'
                       || coalesce(e.task_id::text, '') || E'\n' || coalesce(e.version::text, '') || E'\n' || e.type || E'\n'
                       || (extract(epoch from e.occurred_at) * 1000)::bigint::text || E'\n' || e.actor || E'\n'
                       || coalesce(encode(sha256(convert_to(e.context::text, 'UTF8')), 'hex'), '') || E'\n'
                       || encode(sha256(convert_to(e.data::text, 'UTF8')), 'hex'), 'UTF8')) as leaf,
-             ((row_number() over (order by e.seq) - 1) / block_events)::int as block
+             ((row_number() over (order by e.seq) - 1) / $4)::int as block
         from fresh e
     )
     select h.block, count(*)::int, range_agg(int8range(h.seq, h.seq, '[]')), string_agg(h.leaf, '' order by h.seq)
-      from hashed h group by h.block order by h.block;
+      from hashed h group by h.block order by h.block $sql$,
+      'events_' || replace(v_site, '-', '_'))
+    using v_last, v_foreign, v_sealed, block_events;
 end $$;

@@ -37,6 +37,16 @@ export async function assertConverged(
   }
 }
 
+/** How often replication failed at this site over a row that it could not store, since its subscriptions were made. */
+export async function applyErrorsAt({ pool }: TestSite): Promise<number> {
+  const { rows } = await pool.query<{ errors: number }>(
+    `select coalesce(sum(s.apply_error_count), 0)::int as errors
+       from pg_stat_subscription_stats s join pg_subscription u on u.oid = s.subid
+       join pg_database d on d.oid = u.subdbid and d.datname = current_database()`,
+  );
+  return rows[0]!.errors;
+}
+
 /** Neither the prover nor the projector is believed: both are part of what is tested. */
 async function expectRight({ name, pool }: TestSite): Promise<void> {
   expect((await verifyLog(pool)).findings, `what an audit finds at ${name}`).toEqual([]);
