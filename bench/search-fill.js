@@ -11,8 +11,12 @@ const idOf = (
 ) => `(lpad(to_hex(${firstAt} + ${n} * ${taskSpacingMs}), 12, '0') || '7' || lpad(to_hex(${n} % 4096), 3, '0') || '8'
   || lpad(to_hex(${n}), 15, '0'))::uuid`;
 
-/** The id of the task of this number. */
-export function idAt(n) {
+/** The place of the task of this number. */
+export function placeAt(n) {
+  return { submittedAt: new Date(firstAt + n * taskSpacingMs), id: idAt(n) };
+}
+
+function idAt(n) {
   const hex = (value, digits) => value.toString(16).padStart(digits, '0');
   const text = `${hex(firstAt + n * taskSpacingMs, 12)}7${hex(n % 4096, 3)}8${hex(n, 15)}`;
   return text.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');

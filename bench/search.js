@@ -6,7 +6,7 @@ import pg from 'pg';
 import { migrate } from '../dist/index.js';
 import { searchTasks } from '../dist/projections/search-tasks.js';
 import { describeMachine } from './machine.js';
-import { fillTasks, firstAt, idAt, taskSpacingMs, withoutAutovacuum } from './search-fill.js';
+import { fillTasks, firstAt, placeAt, taskSpacingMs, withoutAutovacuum } from './search-fill.js';
 import { startServer } from './server.js';
 
 const tasksOf = { full: 10_000_000, quick: 1_000_000 };
@@ -105,7 +105,7 @@ async function measureAll(client, { tasks, patienceMs }, tell) {
   for (const [name, search] of Object.entries(searches(tasks))) {
     for (const [where, page] of [
       ['first', {}],
-      ['middle', { after: idAt(Math.floor(tasks / 2)) }],
+      ['middle', { before: placeAt(Math.floor(tasks / 2)) }],
     ]) {
       const plan = await explained(client, search, page);
       tell({ name, page: where, ...(await timed(client, search, page, patienceMs)), ...plan });

@@ -82,7 +82,10 @@ export interface Ledger extends SubmitCalls, AsyncDisposable {
   get(id: string): Promise<TaskState>;
   /** Every event of the task, oldest first. @throws LedgerError TASKLEDGER_NOT_FOUND */
   history(id: string): Promise<TaskEvent[]>;
-  /** Tasks, newest first, a page at a time. */
+  /**
+   * Tasks, the last submitted first, a page at a time.
+   * @throws LedgerError TASKLEDGER_INVALID_ID, TASKLEDGER_NOT_FOUND for an `after` that is not the id of a task
+   */
   list(filter?: ListFilter): Promise<TaskSummary[]>;
   /** True once everything visible at the call is projected; false when that takes longer. Default 10 000 ms. */
   whenCaughtUp(options?: { readonly timeoutMs?: number }): Promise<boolean>;

@@ -2,7 +2,7 @@
 --
 -- Locks:    SHARE ROW EXCLUSIVE on the leaf.
 -- Index:    none.
--- Measured: 1 ms.
+-- Measured: within add_peer.
 create or replace function taskledger.add_gate(stream text)
 returns void
 language plpgsql volatile

@@ -4,7 +4,7 @@
 --
 -- Locks:    pg_advisory_xact_lock of the membership; SHARE UPDATE EXCLUSIVE on events for the new leaf; the cursors.
 -- Index:    streams_pkey, peers_pkey.
--- Measured: 10 ms.
+-- Measured: 5 ms for a new site, 0.3 ms again, on a busy 2-core machine, as all of these on sites.
 create or replace function taskledger.add_peer(peer text, id uuid, url text, transport text default 'logical')
 returns boolean
 language plpgsql volatile security definer

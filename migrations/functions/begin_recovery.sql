@@ -3,7 +3,7 @@
 --
 -- Locks:    pg_advisory_xact_lock(realm) of every realm of this site, exclusively: whoever decides has finished.
 -- Index:    none.
--- Measured: 1 ms, plus the wait for transactions that append.
+-- Measured: 0.1 ms, plus the wait for transactions that append.
 create or replace function taskledger.begin_recovery()
 returns boolean
 language plpgsql volatile security definer

@@ -4,7 +4,7 @@
 --
 -- Locks:    SHARE ROW EXCLUSIVE on the leaf: waits for the transaction the apply worker has open.
 -- Index:    none.
--- Measured: 1 ms.
+-- Measured: 0.1 ms when no transaction of the apply worker is open.
 create or replace function taskledger.close_gate(stream text, closed boolean)
 returns void
 language plpgsql volatile security definer

@@ -4,7 +4,7 @@
 --
 -- Locks:    pg_advisory_xact_lock(realm) of every realm of this site, exclusively; the rows of site and sealing.
 -- Index:    none.
--- Measured: 2 ms on top of rebuild_open_tasks.
+-- Measured: 4 ms on top of rebuild_open_tasks.
 create or replace function taskledger.end_recovery(peers text[])
 returns int
 language plpgsql volatile security definer

@@ -2,7 +2,7 @@
 --
 -- Locks:    none.
 -- Index:    peers_pkey.
--- Measured: 0.03 ms.
+-- Measured: 0.04 ms.
 create or replace function taskledger.peer_links()
 returns table (site text, id uuid, url text, transport text, slot text)
 language plpgsql stable security definer

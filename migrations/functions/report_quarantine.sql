@@ -2,7 +2,7 @@
 --
 -- Locks:    the rows of quarantine; enter_realm.
 -- Index:    quarantine_unreported.
--- Measured: 0.05 ms when there is nothing.
+-- Measured: 0.02 ms when there is nothing.
 create or replace function taskledger.report_quarantine()
 returns int
 language plpgsql volatile security definer

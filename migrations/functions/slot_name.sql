@@ -3,7 +3,7 @@
 --
 -- Locks:    none.
 -- Index:    none.
--- Measured: less than 0.01 ms.
+-- Measured: 0.02 ms.
 create or replace function taskledger.slot_name(subscriber text, subscriber_id uuid, publisher text, publisher_id uuid)
 returns text
 language sql immutable

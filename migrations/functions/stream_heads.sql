@@ -3,7 +3,7 @@
 --
 -- Locks:    none.
 -- Index:    blocks_pkey from the end of each stream, proofs_pkey.
--- Measured: 0.1 ms.
+-- Measured: 0.05 ms.
 create or replace function taskledger.stream_heads()
 returns table (site text, own boolean, number bigint, hash text, proved bigint, halted json)
 language plpgsql stable security definer

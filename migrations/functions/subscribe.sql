@@ -4,7 +4,7 @@
 --
 -- Locks:    pg_advisory_xact_lock of the membership; what CREATE SUBSCRIPTION takes.
 -- Index:    none.
--- Measured: 10 ms.
+-- Measured: 27 ms, of which most is the connection to the peer.
 create or replace function taskledger.subscribe(peer text)
 returns text
 language plpgsql volatile security definer

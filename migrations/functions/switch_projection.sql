@@ -1,5 +1,6 @@
 -- Makes the slot that was filled beside the live one the live one, if it has read as much. Answers the slot that was live and
--- is to be emptied now; null when it is not time yet. Readers see one or the other, never less.
+-- is to be emptied now; null when it is not time yet. Readers see one or the other, never less. Its statistics are gathered
+-- before, by analyze_slot.
 --
 -- Locks:    the cursors of both slots, so that neither moves meanwhile; the row of projections.
 -- Index:    projections_pkey, cursors_pkey.
@@ -15,12 +16,7 @@ begin
   select * into strict v_p from taskledger.projections p where p.name = switch_projection.projection for update;
   if v_p.building_version is null or v_p.replaying then return null; end if;
   perform from taskledger.cursors c where c.projection = v_p.name order by c.slot, c.site for update;
-  if exists (select from taskledger.cursors l
-              where l.projection = v_p.name and l.slot = v_p.live
-                and not exists (select from taskledger.cursors o
-                                 where o.projection = v_p.name and o.slot <> v_p.live and o.site = l.site and o.block >= l.block)) then
-    return null;
-  end if;
+  if not taskledger.has_caught_up(v_p.name) then return null; end if;
   update taskledger.projections p
      set live = case v_p.live when 'a' then 'b' else 'a' end, version = v_p.building_version, building_version = null
    where p.name = v_p.name;

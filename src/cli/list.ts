@@ -17,7 +17,7 @@ interface ListOptions extends ConnectionOptions, TaskFilter {}
 
 export function addList(program: Command): void {
   filtering(connecting(program.command('list')))
-    .description(`tasks, newest first; ${defaultLimit} at most unless --limit says otherwise`)
+    .description(`tasks, the last submitted first; ${defaultLimit} at most unless --limit says otherwise`)
     .action(async (options: ListOptions) => {
       const terminal = openTerminal(options.json ?? false);
       await withLedger(options, terminal, (ledger) => print(ledger, options, terminal));

@@ -47,11 +47,11 @@ export function filtering(command: Command): Command {
       'submitted before: a time, or 2h for two hours ago',
       momentOption('--until', systemClock, true),
     )
-    .option('--limit <n>', 'at most that many, the newest', integer('--limit', 1, limitMax));
+    .option('--limit <n>', 'at most that many, the last submitted', integer('--limit', 1, limitMax));
 }
 
 /**
- * The tasks the filter chooses, newest first, read a page at a time: what was read may be changed before the next page is,
+ * The tasks the filter chooses, the last submitted first, read a page at a time: what was read may be changed before the next page is,
  * and no task comes twice.
  */
 export async function* matchingTasks(ledger: Ledger, filter: TaskFilter): AsyncGenerator<TaskSummary> {

@@ -2,10 +2,22 @@ import type { Clock } from '../clock.ts';
 import type { TaskStateName } from '../events/task-state.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import { isProjecting, whenCaughtUp } from '../projections/caught-up.ts';
-import { searchTasks, type FoundTask, type SearchPage, type TaskSearch } from '../projections/search-tasks.ts';
+import {
+  searchTasks,
+  type FoundTask,
+  type SearchPage,
+  type TaskPlace,
+  type TaskSearch,
+} from '../projections/search-tasks.ts';
+import { requireTaskId, taskNotFound } from './task-id.ts';
 
-/** Which tasks, and which page of them. */
-export type ListFilter = TaskSearch & SearchPage;
+/** Which tasks, and which page of them: the last submitted first. */
+export interface ListFilter extends TaskSearch {
+  /** Most tasks to return; default 100. */
+  readonly limit?: number | undefined;
+  /** The `cursor` of the last task of the page before: only tasks submitted before it, those of its millisecond by their ids. */
+  readonly after?: string | undefined;
+}
 
 export interface TaskSummary {
   readonly id: string;
@@ -27,15 +39,17 @@ export interface TaskSummary {
 const LIST_WAIT_MS = 300;
 
 /**
- * Tasks, newest first by id (ids are UUIDv7, so by time of submission), a page at a time: from the projection, which is made
- * for millions of them, or from the log itself where nothing is projected or that would take too long. The answers are the same.
- * @throws whatever pg throws; the caller translates
+ * Tasks, the last submitted first, a page at a time: from the projection, which is made for millions of them, or from the log
+ * itself where nothing is projected or that would take too long. The answers are the same.
+ * @throws LedgerError TASKLEDGER_INVALID_ID, TASKLEDGER_NOT_FOUND for an `after` that is no task's id; and whatever pg throws,
+ *   which the caller translates
  */
 export async function listTasks(db: Queryable, clock: Clock, filter: ListFilter = {}): Promise<TaskSummary[]> {
   const { limit, after, ...search } = filter;
+  const page = { limit, before: after === undefined ? undefined : await placeOf(db, requireTaskId(after)) };
   const waiting = { timeoutMs: LIST_WAIT_MS, projections: ['tasks'] };
   const isProjected = (await isProjecting(db)) && (await whenCaughtUp(db, clock, waiting));
-  const found = isProjected ? await searchTasks(db, search, { limit, after }) : await searchLog(db, filter);
+  const found = isProjected ? await searchTasks(db, search, page) : await searchLog(db, search, page);
   return found.map(({ submitted_at, finished_at, progress, ...row }) => ({
     ...row,
     progress: progress === null ? null : { fraction: progress.fraction ?? null, message: progress.message ?? null },
@@ -56,26 +70,45 @@ const progress = `case when o.task_id is not null then o.progress when t.state =
                  and e.version > (select max(l.version) from taskledger.events l where l.task_id = t.id and l.type = 'task.leased')
               having count(*) > 0) end`;
 
-async function searchLog(db: Queryable, filter: ListFilter): Promise<FoundTask[]> {
+/** @throws LedgerError TASKLEDGER_NOT_FOUND */
+async function placeOf(db: Queryable, id: string): Promise<TaskPlace> {
+  const { rows } = await db.query(
+    "select e.occurred_at from taskledger.events e where e.task_id = $1 and e.type = 'task.submitted'",
+    [id],
+  );
+  const [submission] = rows as { occurred_at: Date }[];
+  if (submission === undefined) throw taskNotFound(id);
+  return { submittedAt: submission.occurred_at, id };
+}
+
+async function searchLog(db: Queryable, search: TaskSearch, { limit = 100, before }: SearchPage): Promise<FoundTask[]> {
+  // What became of a task is looked up for those of the page alone, unless it decides which those are.
+  const choosesByLife = search.state !== undefined || search.errorCode !== undefined;
   const { rows } = await db.query(
     `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, t.submitted_at, t.finished_at,
             ${progress} as progress
        from taskledger.tasks t left join taskledger.open_tasks o on o.task_id = t.id
-      where ($1::text is null or t.state = $1) and ($2::text is null or t.name = $2) and ($3::text is null or t.queue = $3)
-        and ($4::timestamptz is null or t.submitted_at >= $4) and ($5::uuid is null or t.id < $5)
-        and ($7::text is null or t.key = $7) and ($8::text is null or t.error_code = $8)
-        and ($9::timestamptz is null or t.submitted_at < $9)
-      order by t.id desc limit $6`,
+      where t.id in (
+              select e.task_id from taskledger.events e
+               where e.type = 'task.submitted'
+                 and ($2::text is null or e.data ->> 'name' = $2) and ($3::text is null or e.data ->> 'queue' = $3)
+                 and ($4::text is null or e.data ->> 'key' = $4)
+                 and ($5::timestamptz is null or e.occurred_at >= $5) and ($6::timestamptz is null or e.occurred_at < $6)
+                 and ($7::timestamptz is null or (e.occurred_at, e.task_id) < ($7, $8::uuid))
+               ${choosesByLife ? '' : 'order by e.occurred_at desc, e.task_id desc limit $1'})
+        and ($9::text is null or t.state = $9) and ($10::text is null or t.error_code = $10)
+      order by t.submitted_at desc, t.id desc limit $1`,
     [
-      filter.state ?? null,
-      filter.name ?? null,
-      filter.queue ?? null,
-      filter.since?.toISOString() ?? null,
-      filter.after ?? null,
-      filter.limit ?? 100,
-      filter.key ?? null,
-      filter.errorCode ?? null,
-      filter.until?.toISOString() ?? null,
+      limit,
+      search.name ?? null,
+      search.queue ?? null,
+      search.key ?? null,
+      search.since?.toISOString() ?? null,
+      search.until?.toISOString() ?? null,
+      before?.submittedAt.toISOString() ?? null,
+      before?.id ?? null,
+      search.state ?? null,
+      search.errorCode ?? null,
     ],
   );
   return rows as FoundTask[];

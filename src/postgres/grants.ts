@@ -155,6 +155,7 @@ export const roleGrants = {
       'project_together',
       ...replaying,
       'rebuild_projection',
+      'analyze_slot',
       'switch_projection',
       'empty_slot',
       ...replicating,

@@ -24,6 +24,8 @@ export class ProjectionLoop {
   readonly #options: ProjectionLoopOptions;
   #connection: ServiceConnection | undefined;
   #building = false;
+  /** The slot that is filled has statistics. */
+  #analyzed = false;
   #leftSlot: string | undefined;
   /** One block at a time after a failure, to come as near to the bad one as possible and to name it. */
   #maxEvents = MAX_STEP_EVENTS;
@@ -135,10 +137,12 @@ export class ProjectionLoop {
     });
   }
 
-  /** Switches when the other slot has caught up, then empties the one that was left, as soon as no query holds it. */
+  /** Switches when the other slot has caught up and was analyzed, then empties the one that was left, as soon as no query holds it. */
   async #finishRebuild(connection: ServiceConnection): Promise<void> {
     const { projection, signals } = this.#options;
     if (this.#building) {
+      this.#analyzed ||= await this.#analyzeSlot(connection);
+      if (!this.#analyzed) return;
       const { rows } = await connection.query('select taskledger.switch_projection($1) as left_slot', [
         projection.name,
       ]);
@@ -154,6 +158,14 @@ export class ProjectionLoop {
     if ((rows[0] as { emptied: boolean }).emptied) this.#leftSlot = undefined;
   }
 
+  /** Long before the switch it would be of rows that are not there yet, so not before they have caught up once. */
+  async #analyzeSlot(connection: ServiceConnection): Promise<boolean> {
+    const { rows } = await connection.query('select taskledger.analyze_slot($1) as analyzed', [
+      this.#options.projection.name,
+    ]);
+    return (rows[0] as { analyzed: boolean }).analyzed;
+  }
+
   async #connect(): Promise<ServiceConnection> {
     if (this.#connection?.ended === false) return this.#connection;
     const { connectionString, projection } = this.#options;
@@ -165,6 +177,7 @@ export class ProjectionLoop {
     ]);
     const { building, left_slot } = rows[0] as { building: boolean; left_slot: string | null };
     this.#building = building;
+    this.#analyzed = false;
     this.#leftSlot = left_slot ?? undefined;
     return this.#connection;
   }

@@ -14,11 +14,17 @@ export interface TaskSearch {
   readonly until?: Date | undefined;
 }
 
+/** The place of a task among all: they are in the order of submission, those of one millisecond in the order of their ids. */
+export interface TaskPlace {
+  readonly submittedAt: Date;
+  readonly id: string;
+}
+
 export interface SearchPage {
   /** Most rows to return; default 100. */
   readonly limit?: number | undefined;
-  /** The id of the last task of the page before, which is its `cursor`. */
-  readonly after?: string | undefined;
+  /** Only tasks before this place: that of the last task of the page before. */
+  readonly before?: TaskPlace | undefined;
 }
 
 export interface FoundTask {
@@ -42,8 +48,7 @@ const conditions = {
   key: 't.key =',
   errorCode: 't.error_code =',
   since: 't.submitted_at >=',
-  until: 't.submitted_at <',
-} as const satisfies Record<keyof TaskSearch, string>;
+} as const satisfies Record<Exclude<keyof TaskSearch, 'until'>, string>;
 
 /** The hot row knows of reports that became no event; only the owner of a task has one. */
 const progress = `case when o.task_id is not null then o.progress
@@ -51,29 +56,36 @@ const progress = `case when o.task_id is not null then o.progress
        then json_build_object('fraction', t.fraction, 'message', t.message) end`;
 
 /**
- * Searches the projected tasks, newest first by id, a page at a time: made for millions of them. Only what is asked for is in
- * the statement, so that the index of the narrowest condition is used (`migrations/0007_projections.sql` has one for each).
+ * Searches the projected tasks, the last submitted first, a page at a time: made for millions of them. Only what is asked for is
+ * in the statement, so that the index of the narrowest condition is used (`migrations/0012_search.sql` has one for each), and a
+ * page is one range of it.
  * @throws whatever pg throws
  */
-export async function searchTasks(db: Queryable, search: TaskSearch, page: SearchPage = {}): Promise<FoundTask[]> {
-  const values: unknown[] = [page.limit ?? 100];
-  const where: string[] = [];
-  const demand = (condition: string, value: unknown): void => {
-    where.push(`${condition} $${values.push(value)}`);
-  };
-  for (const [name, condition] of Object.entries(conditions) as [keyof TaskSearch, string][]) {
+export async function searchTasks(
+  db: Queryable,
+  { until, ...search }: TaskSearch,
+  { limit = 100, before }: SearchPage = {},
+): Promise<FoundTask[]> {
+  const values: unknown[] = [limit];
+  const parameter = (value: unknown): string => `$${values.push(value instanceof Date ? value.toISOString() : value)}`;
+  // Rows whose submission was not read yet would come first, to be passed over one by one.
+  const where = ['t.submitted_at is not null'];
+  for (const [name, condition] of Object.entries(conditions) as [keyof typeof conditions, string][]) {
     const value = search[name];
-    if (value !== undefined) demand(condition, value instanceof Date ? value.toISOString() : value);
+    if (value !== undefined) where.push(`${condition} ${parameter(value)}`);
   }
   // What the partial index needs to be told, as it is planned before it knows the value.
   if (search.state !== undefined && search.state !== 'completed') where.push("t.state <> 'completed'");
-  if (page.after !== undefined) demand('t.id <', page.after);
+  // The nearer end alone: given both, an index is entered at the place, and walked from there to `until`.
+  if (before !== undefined && !(until !== undefined && until <= before.submittedAt)) {
+    where.push(`(t.submitted_at, t.id) < (${parameter(before.submittedAt)}, ${parameter(before.id)})`);
+  } else if (until !== undefined) where.push(`t.submitted_at < ${parameter(until)}`);
   const { rows } = await db.query(
     `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, ${progress} as progress, t.submitted_at, t.finished_at
-       from (select * from taskledger.projected_tasks t ${where.length > 0 ? `where ${where.join(' and ')}` : ''}
-              order by t.id desc limit $1) t
+       from (select * from taskledger.projected_tasks t where ${where.join(' and ')}
+              order by t.submitted_at desc, t.id desc limit $1) t
        left join taskledger.open_tasks o on o.task_id = t.id
-      order by t.id desc`,
+      order by t.submitted_at desc, t.id desc`,
     values,
   );
   return rows as FoundTask[];

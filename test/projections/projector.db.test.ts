@@ -204,6 +204,23 @@ test('a slot that has read less than the live one never goes live', async () => 
   expect(await t.differences()).toEqual([]);
 });
 
+test('a slot goes live with the statistics of its rows, and not before', async () => {
+  const t = await projectingTest();
+  await someLives(t);
+  await t.project();
+  await t.pool.query("select taskledger.rebuild_projection('tasks')");
+  const holder = await t.pool.connect();
+  await holder.query('begin; lock table taskledger.task_rows_b in share update exclusive mode');
+  const slot = `select p.live, c.reltuples from taskledger.projections p, pg_class c
+                 where p.name = 'tasks' and c.oid = 'taskledger.task_rows_b'::regclass`;
+  await t.project();
+  expect((await t.pool.query(slot)).rows).toEqual([{ live: 'a', reltuples: -1 }]);
+  await holder.query('rollback');
+  holder.release();
+  await t.project();
+  expect((await t.pool.query(slot)).rows).toEqual([{ live: 'b', reltuples: 20 }]);
+});
+
 test('a replay names the first row that is not what the log says, and leaves its slot empty', async () => {
   const t = await projectingTest();
   await someLives(t);
