@@ -57,7 +57,7 @@ const progress = `case when o.task_id is not null then o.progress
 
 /**
  * Searches the projected tasks, the last submitted first, a page at a time: made for millions of them. Only what is asked for is
- * in the statement, so that the index of the narrowest condition is used (`migrations/0012_search.sql` has one for each), and a
+ * in the statement, so that the index of the narrowest condition is used (`migrations/0011_search.sql` has one for each), and a
  * page is one range of it.
  * @throws whatever pg throws
  */

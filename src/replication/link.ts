@@ -29,8 +29,11 @@ export interface LinkOptions {
 const busyMs = 20;
 const logicalMs = 1000;
 const pullMs = 100;
-/** How long replication may take before what it did not bring is pulled. */
-const patienceMs = 2000;
+/**
+ * How long replication may stand before what it did not bring is pulled. After a partition a server connects again within 5 s
+ * (wal_retrieve_retry_interval): what it then brings need not be brought twice.
+ */
+const patienceMs = 8000;
 /** A statement over the link that takes longer will not be answered any more. */
 const answerTimeoutMs = 20_000;
 /** How long the peer may take to make a slot: it waits for the transactions that are open there. Doubles, as the pause does. */
@@ -78,6 +81,8 @@ export class Link {
   }
 
   async stop(): Promise<void> {
+    // While nothing could be seen nothing stood.
+    this.#stands.clear();
     const here = this.#here;
     const there = this.#there;
     this.#here = undefined;

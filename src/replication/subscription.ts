@@ -57,10 +57,10 @@ export async function resubscribe(
   patienceMs = 10_000,
 ): Promise<void> {
   await db.query('select taskledger.unsubscribe($1)', [site]);
-  // Its walsender may take a moment to notice that the other side has gone.
+  // Its walsender may take a minute to notice that the other side has gone; it is a session of the same user.
   await peerDb.query(
-    `select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1 and active
-        and pg_has_role(session_user, 'pg_signal_backend', 'usage')`,
+    `select pg_terminate_backend(a.pid) from pg_replication_slots s join pg_stat_activity a on a.pid = s.active_pid
+      where s.slot_name = $1 and pg_has_role(a.usesysid, 'usage')`,
     [slot],
   );
   await peerDb.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1', [
