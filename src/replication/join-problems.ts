@@ -38,6 +38,11 @@ export function joinWarnings(here: Side, there: Side, { transport }: JoinPlan): 
           `site ${side.label} keeps WAL without limit for a peer that is away, until its disk is full: set max_slot_wal_keep_size to what the disk can spare; a slot that is cut off then is made anew, and what it missed is pulled`,
         ]
       : []),
+    ...(side.server.logsParameters
+      ? [
+          `the log of site ${side.label} may show the URL of the link to the other site, since it shows parameters of statements: as superuser there, run alter role OPERATOR set log_parameter_max_length = 0; add the site again with a new password`,
+        ]
+      : []),
     ...(side.way.tried.outcome === 'away'
       ? [
           `${side.way.option} could not be tried from this machine (${side.way.tried.code}), so its password was not checked; the server and the daemon of the other site must reach it`,

@@ -16,6 +16,8 @@ export interface ServerFacts {
   readonly subscriptions: number;
   /** Megabytes; -1 for no limit. */
   readonly slotWalKeepMb: number;
+  /** The server may write the parameters of this session's statements to its log. */
+  readonly logsParameters: boolean;
 }
 
 /** What a ledger knows of itself; for an operator. */
@@ -58,7 +60,11 @@ export async function readServerFacts(db: Queryable): Promise<ServerFacts> {
             current_setting('max_logical_replication_workers')::int as "applyProcesses",
             current_setting('max_worker_processes')::int as "serverProcesses",
             (select count(*)::int from pg_subscription) as subscriptions,
-            (select s.setting::int from pg_settings s where s.name = 'max_slot_wal_keep_size') as "slotWalKeepMb"`,
+            (select s.setting::int from pg_settings s where s.name = 'max_slot_wal_keep_size') as "slotWalKeepMb",
+            current_setting('log_parameter_max_length') <> '0'
+              and (current_setting('log_statement') = 'all' or current_setting('log_min_duration_statement') <> '-1'
+                   or current_setting('log_min_duration_sample') <> '-1' or current_setting('log_transaction_sample_rate')::float8 > 0)
+              as "logsParameters"`,
     [],
   );
   return rows[0] as ServerFacts;

@@ -3,7 +3,7 @@ import { eventCount } from '../support/leases.ts';
 import { testLedger, type TestLedger } from '../support/ledger.ts';
 
 async function learnOfPeer({ pool }: TestLedger): Promise<void> {
-  await pool.query(`select taskledger.create_stream('fra', false)`);
+  await pool.query(`select taskledger.add_peer('fra', gen_random_uuid(), 'postgres://fra.example/ledger', 'pull')`);
 }
 
 const needsOneSite = { code: 'TASKLEDGER_PROTECTED_NEEDS_ONE_SITE' };

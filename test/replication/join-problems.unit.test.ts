@@ -41,6 +41,7 @@ function side(site: string, change: Change = {}): Side {
         subscriptions: 0,
       },
       slotWalKeepMb: 4096,
+      logsParameters: false,
       ...change.server,
     },
     refusal: change.refusal,
