@@ -44,7 +44,7 @@ create table taskledger.quarantine (
   what        text             not null check (what in ('event', 'block', 'key')),
   place       text             not null,             -- seq, block number or key id
   content     json             not null,
-  received_at timestamptz(3)   not null default date_trunc('milliseconds', clock_timestamp()),
+  received_at timestamptz(3)   not null,
   reported    boolean          not null default false -- an incident was raised for it
 );
 create index quarantine_unreported on taskledger.quarantine (id) where not reported;
@@ -62,7 +62,7 @@ create table taskledger.repairs (
   id         bigint generated always as identity primary key,
   site       text collate "C" not null,              -- the stream
   block      bigint           not null,
-  ordered_at timestamptz(3)   not null default date_trunc('milliseconds', clock_timestamp()),
+  ordered_at timestamptz(3)   not null,
   ordered_by text             not null default session_user,
   done_at    timestamptz(3),
   done_from  text,                                   -- the peer
@@ -93,7 +93,8 @@ begin
   if (v_known.realm, v_known.epoch, v_known.type, v_known.occurred_at, v_known.actor, v_known.data::text)
        is distinct from (new.realm, new.epoch, new.type, new.occurred_at, new.actor, new.data::text)
      or (v_known.task_id, v_known.version, v_known.context::text) is distinct from (new.task_id, new.version, new.context::text) then
-    insert into taskledger.quarantine (site, what, place, content) values (new.site, 'event', new.seq, row_to_json(new));
+    insert into taskledger.quarantine (site, what, place, content, received_at)
+    values (new.site, 'event', new.seq, row_to_json(new), date_trunc('milliseconds', clock_timestamp()));
   end if;
   return null;
 end $$;
@@ -109,7 +110,8 @@ begin
   select b.hash into v_hash from taskledger.blocks b where b.site = new.site and b.number = new.number;
   if not found then return new; end if;
   if v_hash <> new.hash then
-    insert into taskledger.quarantine (site, what, place, content) values (new.site, 'block', new.number, row_to_json(new));
+    insert into taskledger.quarantine (site, what, place, content, received_at)
+    values (new.site, 'block', new.number, row_to_json(new), date_trunc('milliseconds', clock_timestamp()));
   end if;
   return null;
 end $$;
@@ -123,7 +125,8 @@ begin
   select k.public_key into v_key from taskledger.site_keys k where k.site = new.site and k.key_id = new.key_id;
   if not found then return new; end if;
   if v_key <> new.public_key then
-    insert into taskledger.quarantine (site, what, place, content) values (new.site, 'key', new.key_id, row_to_json(new));
+    insert into taskledger.quarantine (site, what, place, content, received_at)
+    values (new.site, 'key', new.key_id, row_to_json(new), date_trunc('milliseconds', clock_timestamp()));
   end if;
   return null;
 end $$;

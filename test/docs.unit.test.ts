@@ -43,6 +43,19 @@ describe(page, () => {
   });
 });
 
+test('every benchmark that a page or a function names can be run', () => {
+  const files = repositoryFiles();
+  const script = files.find(({ path: file }) => file === 'bench/run.js')?.text ?? '';
+  const runnable = new Set([...script.matchAll(/^ {2}(\w+): '/gm)].map(([, name]) => name));
+  const named = files
+    .filter(({ path: file }) => /\.(md|sql)$/.test(file))
+    .flatMap(({ path: file, text }) =>
+      [...text.matchAll(/npm run bench -- (\w+)/g)].map(([, name]) => ({ file, name: name ?? '' })),
+    );
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter(({ name }) => !runnable.has(name) && name !== 'NAME')).toEqual([]);
+});
+
 describe('the documents', () => {
   const documents = repositoryFiles().filter(({ path: file }) => file.endsWith('.md'));
 

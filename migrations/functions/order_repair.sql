@@ -15,8 +15,8 @@ begin
   if not exists (select from taskledger.streams s where s.site = stream) then
     raise exception using errcode = 'TL051', message = format('Expected a stream that is kept here; found %L. See: taskledger site status.', left(stream, 60));
   end if;
-  insert into taskledger.repairs (site, block)
-  select stream, b.block
+  insert into taskledger.repairs (site, block, ordered_at)
+  select stream, b.block, date_trunc('milliseconds', clock_timestamp())
     from (select f.block from taskledger.faults f where f.site = stream and order_repair.block is null
           union
           select (s.halted ->> 'block')::bigint from taskledger.streams s where s.site = stream and s.halted is not null and order_repair.block is null

@@ -4,7 +4,7 @@
 --
 -- Locks:    those of the gates.
 -- Index:    blocks_pkey, site_keys_pkey.
--- Measured: `npm run bench -- repair`.
+-- Measured: `npm run bench -- replication --parts repair`.
 create or replace function taskledger.receive_blocks(stream text, keys json, blocks json)
 returns int
 language plpgsql volatile security definer

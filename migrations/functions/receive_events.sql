@@ -4,7 +4,7 @@
 --
 -- Locks:    pg_advisory_xact_lock(stream), which the gate of the apply worker takes as well. Keep the transaction short.
 -- Index:    the stream's primary key.
--- Measured: `npm run bench -- repair`.
+-- Measured: `npm run bench -- replication --parts repair`.
 create or replace function taskledger.receive_events(stream text, events json)
 returns int
 language plpgsql volatile security definer
@@ -30,8 +30,8 @@ begin
     returning 1)
   select count(*) into v_new from added;
   if v_new < v_given then
-    insert into taskledger.quarantine (site, what, place, content)
-    select stream, 'event', g.seq, to_json(g)
+    insert into taskledger.quarantine (site, what, place, content, received_at)
+    select stream, 'event', g.seq, to_json(g), date_trunc('milliseconds', clock_timestamp())
       from json_to_recordset(receive_events.events) as g(seq bigint, realm text, epoch int, task_id uuid, version int, type text,
              occurred_at timestamptz, actor text, context text, data text)
       join taskledger.events e on e.site = stream and e.seq = g.seq

@@ -6,7 +6,7 @@
 --
 -- Locks:    pg_advisory_xact_lock(stream); SHARE ROW EXCLUSIVE on the leaf while something is displaced.
 -- Index:    blocks_pkey, the stream's primary key, its (task_id, epoch, version).
--- Measured: with `npm run bench -- repair`.
+-- Measured: with `npm run bench -- replication --parts repair`.
 create or replace function taskledger.repair_events(stream text, block bigint, events json)
 returns int
 language plpgsql volatile security definer
@@ -40,13 +40,9 @@ begin
                     from unnest(v_block.members) r) m on g.seq >= m.first and g.seq < m.beyond
    cross join lateral (select substr(v_block.leaf_hints, ((m.before + g.seq - m.first) * 4)::int + 1, 4) as hint) h;
   delete from pg_temp.given g where substr(g.leaf, 1, 4) <> g.hint;
-  select array_agg(e.seq) into v_wrong
-    from pg_temp.given g join taskledger.events e on e.site = stream and e.seq = g.seq
-   where substr(sha256('\x00' || convert_to('tl1' || E'\n' || e.site || E'\n' || e.seq::text || E'\n' || e.realm || E'\n' || e.epoch::text || E'\n'
-              || coalesce(e.task_id::text, '') || E'\n' || coalesce(e.version::text, '') || E'\n' || e.type || E'\n'
-              || (extract(epoch from e.occurred_at) * 1000)::bigint::text || E'\n' || e.actor || E'\n'
-              || coalesce(encode(sha256(convert_to(e.context::text, 'UTF8')), 'hex'), '') || E'\n'
-              || encode(sha256(convert_to(e.data::text, 'UTF8')), 'hex'), 'UTF8')), 1, 4) <> g.hint;
+  select array_agg(g.seq) into v_wrong
+    from taskledger.leaves(stream, array(select x.seq from pg_temp.given x)) l join pg_temp.given g on g.seq = l.seq
+   where substr(l.leaf, 1, 4) <> g.hint;
   if v_recovers then
     v_wrong := v_wrong || (select array_agg(e.seq)
       from pg_temp.given g join taskledger.events e on e.site = stream and e.task_id = g.task_id and e.epoch = g.epoch and e.version = g.version and e.seq <> g.seq
@@ -55,7 +51,8 @@ begin
   if v_wrong is not null then
     execute format('alter table taskledger.%I disable trigger user', v_leaf);
     execute format('with gone as (delete from taskledger.%I e where e.seq = any ($1) returning e.*)
-                    insert into taskledger.quarantine (site, what, place, content) select $2, ''event'', g.seq, row_to_json(g) from gone g', v_leaf)
+                    insert into taskledger.quarantine (site, what, place, content, received_at)
+                    select $2, ''event'', g.seq, row_to_json(g), date_trunc(''milliseconds'', clock_timestamp()) from gone g', v_leaf)
       using v_wrong, stream;
     execute format('alter table taskledger.%I enable always trigger refuse_change_row, enable always trigger refuse_change, enable always trigger refuse_truncate', v_leaf);
     -- Left closed; it opens when replication is past what was repaired.
