@@ -103,7 +103,7 @@ export interface SignalMap {
   'projection.begun': {
     readonly projection: string;
     readonly slot: string;
-    readonly site: string;
+    readonly stream: string;
     readonly block: string;
     readonly toBlock: string;
   };
@@ -111,7 +111,7 @@ export interface SignalMap {
   'projection.advanced': {
     readonly projection: string;
     readonly slot: string;
-    readonly site: string;
+    readonly stream: string;
     readonly block: string;
     readonly events: number;
     readonly lagMs: number;
@@ -119,7 +119,7 @@ export interface SignalMap {
   /** A projection cannot read this block (with `toBlock`: one from here to there), and stands until it can. */
   'projection.failed': {
     readonly projection: string;
-    readonly site: string;
+    readonly stream: string;
     readonly block: string;
     readonly toBlock?: string;
     readonly code: string;
@@ -128,17 +128,17 @@ export interface SignalMap {
   /** A projection that was made anew is live. */
   'projection.switched': { readonly projection: string };
   /** Blocks up to this one were recomputed from what is stored here, and are those their site sealed. */
-  'block.proven': { readonly site: string; readonly block: string; readonly blocks: number };
+  'block.proven': { readonly stream: string; readonly block: string; readonly blocks: number };
   /** A block of a received stream is not as it was sealed: nothing reads on from there. */
-  'stream.halted': { readonly site: string; readonly block: string; readonly summary: string };
+  'stream.halted': { readonly stream: string; readonly block: string; readonly summary: string };
   /** It was repaired. */
-  'stream.resumed': { readonly site: string };
+  'stream.resumed': { readonly stream: string };
   /** A block that was right once is not any more. */
-  'block.altered': { readonly site: string; readonly block: string; readonly summary: string };
+  'block.altered': { readonly stream: string; readonly block: string; readonly summary: string };
   /** It is right again. */
-  'block.restored': { readonly site: string; readonly block: string };
+  'block.restored': { readonly stream: string; readonly block: string };
   /** A repair that was ordered was done from a peer. */
-  'block.repaired': { readonly site: string; readonly block: string; readonly from: string; readonly events: number };
+  'block.repaired': { readonly stream: string; readonly block: string; readonly from: string; readonly events: number };
   /** A peer knows more of this site's stream than it does itself: it takes no commands until it has that back. */
   'site.recovering': { readonly from: string };
   /** It has, and goes on under another incarnation. */
@@ -152,9 +152,9 @@ export interface SignalMap {
     readonly durationMs: number;
   };
   /** About to be sent: what is proven of a peer's stream is looked through for requests about tasks of this site. */
-  'requests.begun': { readonly site: string };
+  'requests.begun': { readonly stream: string };
   /** Requests another site had recorded about tasks of this one were answered. */
-  'requests.answered': { readonly site: string; readonly requests: number };
+  'requests.answered': { readonly stream: string; readonly requests: number };
   /** What feeds this site from a peer was made anew; in which state it was found. */
   'link.subscribed': { readonly peer: string; readonly slot: string; readonly subscription: string };
   /** A service of this process failed, and is tried again. */
@@ -169,7 +169,7 @@ export interface SignalMap {
 
 export type SignalName = keyof SignalMap;
 
-/** What is told of a signal. A runner with several sites says with each of what happens at one of them which that is. */
+/** What is told of a signal. `site` is where it happened; `stream`: what which site recorded. A runner with several sites tells it. */
 export type SignalData<N extends SignalName> = SignalMap[N] & { readonly site?: string };
 
 /** One signal as a subscriber sees it. */

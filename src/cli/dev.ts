@@ -92,8 +92,7 @@ async function defaultPlace(terminal: Terminal): Promise<string> {
 /** Signals of one site, logged; with its name where there are several. */
 function loggedSignals(site: string, all: readonly DevSite[]): Signals {
   const signals = createSignals();
-  const logger = openLogger();
-  logSignals(signals, all.length === 1 ? logger : logger.child({ site }));
+  logSignals(signals, openLogger(), all.length === 1 ? {} : { site });
   return signals;
 }
 

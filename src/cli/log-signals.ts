@@ -88,11 +88,14 @@ export function loggerTo(destination: DestinationStream, level: string): Logger 
   );
 }
 
-/** Logs every signal until the returned function is called. No payload is in a signal; connection strings are hidden. */
-export function logSignals(signals: Signals, logger: Logger): () => void {
+/**
+ * Logs every signal until the returned function is called. No payload is in a signal; connection strings are hidden.
+ * @param where said with each, unless the signal says it
+ */
+export function logSignals(signals: Signals, logger: Logger, where: { readonly site?: string } = {}): () => void {
   return signals.subscribe((signal) => {
     const level = levelOf(signal);
-    if (logger.isLevelEnabled(level)) logger[level](withoutSecretsIn(signal.data), signal.name);
+    if (logger.isLevelEnabled(level)) logger[level]({ ...where, ...withoutSecretsIn(signal.data) }, signal.name);
   });
 }
 

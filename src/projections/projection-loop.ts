@@ -69,7 +69,7 @@ export class ProjectionLoop {
     for (const { projection, events } of projected) {
       this.#options.signals.emit('projection.advanced', {
         projection,
-        site: step.site,
+        stream: step.site,
         slot: step.slot,
         block: step.to_block,
         events,
@@ -119,7 +119,7 @@ export class ProjectionLoop {
     this.#maxEvents = 1;
     signals.emit('projection.failed', {
       projection: projection.name,
-      site: step.site,
+      stream: step.site,
       block: step.from_block,
       ...(isOneBlock ? {} : { toBlock: step.to_block }),
       code: errorCodeOf(error),
@@ -131,7 +131,7 @@ export class ProjectionLoop {
     this.#options.signals.emit('projection.begun', {
       projection,
       slot: step.slot,
-      site: step.site,
+      stream: step.site,
       block: step.from_block,
       toBlock: step.to_block,
     });

@@ -40,15 +40,15 @@ export class AnswerRequests {
     return answered;
   }
 
-  async #answer(site: string): Promise<number> {
+  async #answer(stream: string): Promise<number> {
     const { db, signals } = this.#options;
-    signals.emit('requests.begun', { site });
-    const { rows } = await db.query('select answered, behind from taskledger.answer_requests($1)', [site]);
+    signals.emit('requests.begun', { stream });
+    const { rows } = await db.query('select answered, behind from taskledger.answer_requests($1)', [stream]);
     const [step] = rows as { answered: number; behind: boolean }[];
     // Another daemon is at it, or a realm is not open just now.
     if (step === undefined) return 0;
     this.#isBehind ||= step.behind;
-    if (step.answered > 0) signals.emit('requests.answered', { site, requests: step.answered });
+    if (step.answered > 0) signals.emit('requests.answered', { stream, requests: step.answered });
     return step.answered;
   }
 }

@@ -168,7 +168,7 @@ export class Link {
   async #repair(here: Queryable, there: Queryable, heads: ReadonlyMap<string, StreamHead>): Promise<void> {
     const { peer, signals } = this.#options;
     for (const { stream, block, events } of await carryOutRepairs(here, there, peer.site, heads)) {
-      signals.emit('block.repaired', { site: stream, block: String(block), from: peer.site, events });
+      signals.emit('block.repaired', { stream, block: String(block), from: peer.site, events });
     }
   }
 

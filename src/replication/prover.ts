@@ -110,7 +110,7 @@ export class Prover {
     await recordProof(db, site, last.number, last.hash);
     await this.#resume(db, site);
     this.#isBehind = proven === blocksPerStep;
-    this.#options.signals.emit('block.proven', { site, block: String(last.number), blocks: proven });
+    this.#options.signals.emit('block.proven', { stream: site, block: String(last.number), blocks: proven });
     return proven;
   }
 
@@ -119,7 +119,7 @@ export class Prover {
     const values = [site, String(block), 'block_differs', summary, details];
     const { rows } = await db.query('select taskledger.halt_stream($1, $2, $3, $4, $5)::text as incident', values);
     const { incident } = rows[0] as { incident: string | null };
-    if (incident !== null) this.#options.signals.emit('stream.halted', { site, block: String(block), summary });
+    if (incident !== null) this.#options.signals.emit('stream.halted', { stream: site, block: String(block), summary });
   }
 
   /** Tells of what went to quarantine, and checks blocks again that were right once. */
@@ -130,8 +130,8 @@ export class Prover {
     this.#recheckAt = clock.monotonic() + recheckMs;
     const { faults, cleared } = await this.#recheck.run(db);
     for (const { site, block, summary } of faults)
-      signals.emit('block.altered', { site, block: String(block), summary });
-    for (const { site, block } of cleared) signals.emit('block.restored', { site, block: String(block) });
+      signals.emit('block.altered', { stream: site, block: String(block), summary });
+    for (const { site, block } of cleared) signals.emit('block.restored', { stream: site, block: String(block) });
   }
 
   async #resume(db: Queryable, site: string): Promise<void> {
@@ -139,7 +139,7 @@ export class Prover {
       site,
       'The block proves now.',
     ]);
-    if ((rows[0] as { resumed: boolean }).resumed) this.#options.signals.emit('stream.resumed', { site });
+    if ((rows[0] as { resumed: boolean }).resumed) this.#options.signals.emit('stream.resumed', { stream: site });
   }
 
   async #connect(): Promise<ServiceConnection> {

@@ -2,14 +2,18 @@ import { describe, expect, test } from 'vitest';
 import { loggerTo, logSignals, textLine } from '../../src/cli/log-signals.ts';
 import { createSignals, type Signals } from '../../src/signals.ts';
 
-function logged(level: string, emit: (signals: Signals) => void): Record<string, unknown>[] {
+function linesOf(level: string, emit: (signals: Signals) => void, where?: { readonly site: string }): string[] {
   const lines: string[] = [];
   const signals = createSignals();
-  const stop = logSignals(signals, loggerTo({ write: (line) => lines.push(line) }, level));
+  const stop = logSignals(signals, loggerTo({ write: (line) => lines.push(line) }, level), where);
   emit(signals);
   stop();
   emit(signals);
-  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  return lines;
+}
+
+function logged(level: string, emit: (signals: Signals) => void): Record<string, unknown>[] {
+  return linesOf(level, emit).map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 const emitAll = (signals: Signals): void => {
@@ -30,6 +34,18 @@ describe('logSignals', () => {
       'warn service.failed',
     ]);
     expect(lines[1]).toMatchObject({ runner: 'a', claimId: '7', tasks: 3, time: expect.stringMatching(/^\d{4}-.*Z$/) });
+  });
+
+  test('says once at which of several sites it was', () => {
+    const told = linesOf(
+      'info',
+      (signals) => {
+        signals.emit('daemon.started', { site: 'ams', services: ['sweep'] });
+        signals.emit('requests.answered', { stream: 'fra', requests: 1 });
+      },
+      { site: 'ams' },
+    );
+    expect(told.map((line) => line.match(/"site":"\w+"/g))).toEqual([['"site":"ams"'], ['"site":"ams"']]);
   });
 
   test('tells what happens with every task only when debugging', () => {

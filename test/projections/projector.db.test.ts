@@ -140,7 +140,7 @@ test('a projection with a bug stands alone and says where, and skips nothing whe
   }
   const named = t.signals.next('projection.failed', ({ toBlock }) => toBlock === undefined);
   t.projector().start();
-  expect(await named).toMatchObject({ projection: 'tasks', site: 'ams', block: '3', reason: 'a bug' });
+  expect(await named).toMatchObject({ projection: 'tasks', stream: 'ams', block: '3', reason: 'a bug' });
   const others = projections.map(({ name }) => name).filter((name) => name !== 'tasks');
   expect(await whenCaughtUp(t.pool, systemClock, { timeoutMs: 20_000, projections: others })).toBe(true);
   expect(await whenCaughtUp(t.pool, systemClock, { timeoutMs: 0, projections: ['tasks'] })).toBe(false);
