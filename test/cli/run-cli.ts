@@ -11,6 +11,8 @@ export interface CliOptions {
   readonly cwd?: string;
   readonly stdin?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** A command that runs it, such as one that enters a network namespace. */
+  readonly by?: readonly string[];
 }
 
 export interface CliResult {
@@ -23,11 +25,12 @@ export interface CliResult {
   readonly error: () => Record<string, unknown>;
 }
 
-export function spawnCli(args: readonly string[], { url, cwd, env }: CliOptions = {}): ChildProcess {
+export function spawnCli(args: readonly string[], { url, cwd, env, by = [] }: CliOptions = {}): ChildProcess {
   const { TASKLEDGER_DATABASE_URL: _url, NO_COLOR: _noColor, LOG_LEVEL: _logLevel, ...others } = process.env;
   // A setting of the tests, not of the program, which would say so.
   const { TASKLEDGER_TEST_SERVER: _server, ...inherited } = others;
-  return spawn(process.execPath, [program, ...args], {
+  const [file = '', ...rest] = [...by, process.execPath, program, ...args];
+  return spawn(file, rest, {
     cwd: cwd ?? repositoryRoot,
     env: { ...inherited, ...(url === undefined ? {} : { TASKLEDGER_DATABASE_URL: url }), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
