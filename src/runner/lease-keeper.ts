@@ -1,16 +1,12 @@
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import type { HeldClaim } from '../ledger/settle.ts';
 import { compiledModule } from './compiled-module.ts';
+import { LeaseBoard } from './lease-board.ts';
 
-/** What the runner tells the thread that keeps its leases. */
-export interface KeeperCommand {
-  readonly hold?: HeldClaim;
-  /** Claims with no open lease left. */
-  readonly drop: readonly string[];
-  readonly stop?: true;
-}
-
-/** What the thread tells back. Times are milliseconds of the process-wide monotonic clock (`process.hrtime`). */
+/**
+ * What the thread tells. Times are milliseconds of the process-wide monotonic clock (`process.hrtime`). A claim is told as
+ * lost until it is dropped, and also when it ended well and was dropped while the answer was on its way.
+ */
 export type KeeperNews =
   | { readonly kind: 'renewed'; readonly claimIds: readonly string[]; readonly sentAtMs: number }
   | { readonly kind: 'lost'; readonly claimIds: readonly string[] }
@@ -22,7 +18,6 @@ export interface KeeperSettings {
   readonly applicationName: string;
 }
 
-const flushDropsMs = 500;
 const restartAfterMs = 1000;
 /** How long the thread may take to end: over a link that died without a word its connection never says goodbye. */
 const goodbyeMs = 2000;
@@ -35,6 +30,8 @@ export function sharedMonotonicMs(): number {
 /** What the thread is started with. */
 export interface ThreadData extends KeeperSettings {
   readonly news: MessagePort;
+  /** Of the LeaseBoard with the claims to renew. */
+  readonly board: SharedArrayBuffer;
 }
 
 interface LeaseKeeperOptions extends KeeperSettings {
@@ -50,10 +47,8 @@ export class LeaseKeeper {
   #thread: Worker | undefined;
   #news: MessagePort | undefined;
   #ended: Promise<void> = Promise.resolve();
-  readonly #held = new Map<string, HeldClaim>();
+  readonly #board = new LeaseBoard();
   #restarting: NodeJS.Timeout | undefined;
-  #dropped: string[] = [];
-  #flushing: NodeJS.Timeout | undefined;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
@@ -64,7 +59,7 @@ export class LeaseKeeper {
     const { onNews, ...settings } = this.#options;
     // A port of its own, since it can be emptied at once: see `hear`.
     const { port1, port2 } = new MessageChannel();
-    const workerData: ThreadData = { ...settings, news: port2 };
+    const workerData: ThreadData = { ...settings, news: port2, board: this.#board.memory };
     const url = compiledModule(new URL('./lease-thread.ts', import.meta.url));
     // Without this process's own Node options: some of them (`--input-type`) would keep the thread from starting.
     const thread = new Worker(url, { workerData, transferList: [port2], execArgv: [] });
@@ -87,44 +82,29 @@ export class LeaseKeeper {
     }
   }
 
-  /** Only these two go to the thread: a message is a copy, and a claim has the inputs of all its tasks with it. */
-  hold({ claimId, secret }: HeldClaim): void {
-    const hold = { claimId, secret };
-    this.#held.set(claimId, hold);
-    this.#send({ hold, drop: this.#dropped });
+  /** Renewed from the thread's next look on, at most a third of the TTL from now, even while the event loop stands still. */
+  hold(claim: HeldClaim): void {
+    this.#board.hold(claim);
   }
 
-  /** Told with the next claim, or soon: a message costs a switch of threads, and a needless renewal harms nobody. */
   drop(claimId: string): void {
-    this.#held.delete(claimId);
-    this.#dropped.push(claimId);
-    this.#flushing ??= setTimeout(() => this.#send({ drop: this.#dropped }), flushDropsMs);
+    this.#board.drop(claimId);
   }
 
   /** Ends the thread; claims that are still held run out at their TTL. */
   async stop(): Promise<void> {
     clearTimeout(this.#restarting);
-    this.#send({ drop: this.#dropped, stop: true });
     const thread = this.#thread;
     this.#thread = undefined;
+    thread?.postMessage('stop');
     const late = setTimeout(() => void thread?.terminate(), goodbyeMs);
     await this.#ended;
     clearTimeout(late);
   }
 
-  /** After a moment, so that a thread that cannot start does not take the whole processor; it is told what is held. */
+  /** After a moment, so that a thread that cannot start does not take the whole processor. */
   #restart(): void {
     this.#thread = undefined;
-    this.#restarting = setTimeout(() => {
-      this.start();
-      for (const claim of this.#held.values()) this.#send({ hold: claim, drop: [] });
-    }, restartAfterMs);
-  }
-
-  #send(command: KeeperCommand): void {
-    clearTimeout(this.#flushing);
-    this.#flushing = undefined;
-    this.#dropped = [];
-    this.#thread?.postMessage(command);
+    this.#restarting = setTimeout(() => this.start(), restartAfterMs);
   }
 }

@@ -1,15 +1,15 @@
 /*
- * The thread behind LeaseKeeper: one connection, one renewal of all claims each third of the TTL. A renewal that fails is
- * tried again soon; when none has worked for a TTL, the runner's own clock stops the attempts before the lease can end.
+ * The thread behind LeaseKeeper: one connection, one renewal of all claims on the board each third of the TTL. A renewal
+ * that fails is tried again soon; when none has worked for a TTL, the runner's own clock stops the attempts before the lease
+ * can end.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { renewClaims } from '../ledger/renew.ts';
-import type { HeldClaim } from '../ledger/settle.ts';
 import { createPool } from '../postgres/pool.ts';
-import { sharedMonotonicMs, type KeeperCommand, type KeeperNews, type ThreadData } from './lease-keeper.ts';
+import { claimsOn } from './lease-board.ts';
+import { sharedMonotonicMs, type KeeperNews, type ThreadData } from './lease-keeper.ts';
 
-const { news: newsPort, ...settings } = workerData as ThreadData;
-const held = new Map<string, HeldClaim>();
+const { news: newsPort, board, ...settings } = workerData as ThreadData;
 const retryMs = Math.min(1000, settings.ttlMs / 15);
 let timer: NodeJS.Timeout | undefined;
 let pool: ReturnType<typeof createPool> | undefined;
@@ -20,7 +20,7 @@ function tell(news: KeeperNews): void {
 }
 
 async function renewAll(): Promise<void> {
-  const claims = [...held.values()];
+  const claims = claimsOn(board);
   if (claims.length === 0) return;
   pool ??= createPool({
     connectionString: settings.connectionString,
@@ -32,8 +32,7 @@ async function renewAll(): Promise<void> {
   const sentAtMs = sharedMonotonicMs();
   const kept = await renewClaims(pool, claims);
   tell({ kind: 'renewed', claimIds: [...kept], sentAtMs });
-  // Claims dropped while the answer was on its way ended well.
-  const lost = claims.map((claim) => claim.claimId).filter((id) => !kept.has(id) && held.delete(id));
+  const lost = claims.map((claim) => claim.claimId).filter((id) => !kept.has(id));
   if (lost.length > 0) tell({ kind: 'lost', claimIds: lost });
 }
 
@@ -49,17 +48,14 @@ function schedule(ms: number): void {
   }, ms);
 }
 
-parentPort?.on('message', (command: KeeperCommand) => {
-  for (const claimId of command.drop) held.delete(claimId);
-  if (command.hold !== undefined) held.set(command.hold.claimId, command.hold);
-  if (command.stop === true) {
+// The only message is that it ends.
+parentPort?.once('message', () => {
+  clearTimeout(timer);
+  parentPort?.close();
+  void renewing.finally(() => {
     clearTimeout(timer);
-    parentPort?.close();
-    void renewing.finally(() => {
-      clearTimeout(timer);
-      return pool?.end();
-    });
-  }
+    return pool?.end();
+  });
 });
 
 schedule(settings.ttlMs / 3);
