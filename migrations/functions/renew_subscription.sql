@@ -24,7 +24,11 @@ begin
   -- See subscribe: the context of an error would quote the URL.
   begin
     execute format('alter subscription %I connection %L', v_peer.slot, v_peer.url);
-  exception when others then
-    raise exception using errcode = sqlstate, message = replace(sqlerrm, v_peer.url, '(the URL of the peer)');
+  exception
+    when syntax_error then
+      raise exception using errcode = 'TL002',
+        message = format('Expected the URL of site %s to be one that PostgreSQL can read; found an option it does not know, or a character that is not percent-encoded. Correct the URL.', peer);
+    when others then
+      raise exception using errcode = sqlstate, message = replace(sqlerrm, v_peer.url, '(the URL of the peer)');
   end;
 end $$;

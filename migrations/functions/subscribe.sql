@@ -27,13 +27,17 @@ begin
   end if;
   perform taskledger.unsubscribe(peer);
   -- Postgres quotes the statement, and with it the password in the URL, in the context of an error: to the client and into
-  -- the log of the server. So the error is raised anew, without it.
+  -- the log of the server. So the error is raised anew, without it; of a URL it cannot read the message quotes a part.
   begin
     execute format('create subscription %I connection %L publication taskledger, taskledger_marks
                       with (create_slot = false, slot_name = %L, copy_data = false, origin = none, streaming = off, synchronous_commit = off)',
                    v_slot, v_url, v_slot);
-  exception when others then
-    raise exception using errcode = sqlstate, message = replace(sqlerrm, v_url, '(the URL of the peer)');
+  exception
+    when syntax_error then
+      raise exception using errcode = 'TL002',
+        message = format('Expected the URL of site %s to be one that PostgreSQL can read; found an option it does not know, or a character that is not percent-encoded. Correct the URL.', peer);
+    when others then
+      raise exception using errcode = sqlstate, message = replace(sqlerrm, v_url, '(the URL of the peer)');
   end;
   return v_slot;
 end $$;

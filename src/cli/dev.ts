@@ -10,6 +10,7 @@ import { loadHandlers } from './load-handlers.ts';
 import { closeLocalSites, openLocalSites, type LocalSite } from './local-site.ts';
 import { logSignals, openLogger } from './log-signals.ts';
 import { integer } from './parse-options.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import { stopSignals, type StopWish } from './stop-signals.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
@@ -74,6 +75,7 @@ async function dev(options: DevOptions): Promise<void> {
       await announce(where, sites[Math.max(0, place - 1)]?.server.url ?? '');
     }
     tellReady(sites, dir, terminal);
+    keepHeapSmall();
     await wish.first;
   } finally {
     await Promise.all(announced.map(withdraw));

@@ -8,6 +8,7 @@ import { loadHandlers } from './load-handlers.ts';
 import { logSignals, openLogger } from './log-signals.ts';
 import { duration, integer } from './parse-options.ts';
 import { runnerSites, siteOption } from './run-sites.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import { stopSignals } from './stop-signals.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
@@ -58,6 +59,7 @@ async function run({ handlers: modules, concurrency, queues, drain, ttl, ...opti
   const { runner } = opened;
   wish.second.addEventListener('abort', () => runner.hurry(), { once: true });
   await runner.start();
+  keepHeapSmall();
   await wish.first;
   await runner.stop();
 }

@@ -5,6 +5,7 @@ import { createSignals } from '../signals.ts';
 import { connecting, connectionUrl, type ConnectionOptions } from './connection.ts';
 import { namedSiteKey } from './site/site-key-option.ts';
 import { logSignals, openLogger } from './log-signals.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import { stopSignals } from './stop-signals.ts';
 import { openTerminal } from './terminal.ts';
 
@@ -56,6 +57,7 @@ async function serve(options: ServeOptions): Promise<void> {
   if (open === undefined) return;
   const { site, daemon } = open;
   daemon.start();
+  keepHeapSmall();
   if (key === undefined) terminal.warn(notSealing);
   if (terminal.json) terminal.object({ ready: true, site, services: daemon.services, sealing: key !== undefined });
   await wish.first;

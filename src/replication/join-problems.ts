@@ -40,7 +40,7 @@ export function joinWarnings(here: Side, there: Side, { transport }: JoinPlan): 
       : []),
     ...(side.server.logsParameters
       ? [
-          `the log of site ${side.label} may show the URL of the link to the other site, since it shows parameters of statements: as superuser there, run alter role OPERATOR set log_parameter_max_length = 0; add the site again with a new password`,
+          `the log of site ${side.label} may show the URL of the link to the other site, since it shows parameters of statements: as superuser there, run alter role OPERATOR set log_parameter_max_length = 0; alter role OPERATOR set log_parameter_max_length_on_error = 0; add the site again with a new password`,
         ]
       : []),
     ...(side.way.tried.outcome === 'away'

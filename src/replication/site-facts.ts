@@ -61,9 +61,10 @@ export async function readServerFacts(db: Queryable): Promise<ServerFacts> {
             current_setting('max_worker_processes')::int as "serverProcesses",
             (select count(*)::int from pg_subscription) as subscriptions,
             (select s.setting::int from pg_settings s where s.name = 'max_slot_wal_keep_size') as "slotWalKeepMb",
-            current_setting('log_parameter_max_length') <> '0'
-              and (current_setting('log_statement') = 'all' or current_setting('log_min_duration_statement') <> '-1'
-                   or current_setting('log_min_duration_sample') <> '-1' or current_setting('log_transaction_sample_rate')::float8 > 0)
+            current_setting('log_parameter_max_length_on_error') <> '0'
+              or current_setting('log_parameter_max_length') <> '0'
+                 and (current_setting('log_statement') = 'all' or current_setting('log_min_duration_statement') <> '-1'
+                      or current_setting('log_min_duration_sample') <> '-1' or current_setting('log_transaction_sample_rate')::float8 > 0)
               as "logsParameters"`,
     [],
   );

@@ -3,6 +3,9 @@ import { verifyLog } from '../../src/audit/verify.ts';
 import { compareProjection } from '../../src/projections/compare-projection.ts';
 import type { TestSite } from './sites.ts';
 
+/** What is asked of a site here. */
+type Held = Pick<TestSite, 'name' | 'pool'>;
+
 interface ConvergedOptions {
   /** How long to wait for it, milliseconds. */
   readonly withinMs?: number;
@@ -16,7 +19,7 @@ interface ConvergedOptions {
  * projections folded from the events anew. Reads the databases itself; waits until all that is so.
  */
 export async function assertConverged(
-  sites: readonly TestSite[],
+  sites: readonly Held[],
   { withinMs = 20_000, afterIncidents = false }: ConvergedOptions = {},
 ): Promise<void> {
   const until = Date.now() + withinMs;
@@ -38,7 +41,7 @@ export async function assertConverged(
 }
 
 /** How often replication failed at this site over a row that it could not store, since its subscriptions were made. */
-export async function applyErrorsAt({ pool }: TestSite): Promise<number> {
+export async function applyErrorsAt({ pool }: Held): Promise<number> {
   const { rows } = await pool.query<{ errors: number }>(
     `select coalesce(sum(s.apply_error_count), 0)::int as errors
        from pg_stat_subscription_stats s join pg_subscription u on u.oid = s.subid
@@ -48,7 +51,7 @@ export async function applyErrorsAt({ pool }: TestSite): Promise<number> {
 }
 
 /** Neither the prover nor the projector is believed: both are part of what is tested. */
-async function expectRight({ name, pool }: TestSite): Promise<void> {
+async function expectRight({ name, pool }: Held): Promise<void> {
   expect((await verifyLog(pool)).findings, `what an audit finds at ${name}`).toEqual([]);
   const differences: unknown[] = [];
   for await (const difference of compareProjection(pool)) differences.push(difference);
@@ -56,7 +59,7 @@ async function expectRight({ name, pool }: TestSite): Promise<void> {
 }
 
 /** What is cheap to see comes first: digests of everything are taken only once that is so. */
-async function haveSettled(sites: readonly TestSite[]): Promise<boolean> {
+async function haveSettled(sites: readonly Held[]): Promise<boolean> {
   const all = await Promise.all(sites.map(standOf));
   return all.every(({ settled, streams }) => settled && JSON.stringify(streams) === JSON.stringify(all[0]?.streams));
 }
@@ -67,7 +70,7 @@ interface Stand {
 }
 
 /** How far a site is with each stream. */
-async function standOf({ pool }: TestSite): Promise<Stand> {
+async function standOf({ pool }: Held): Promise<Stand> {
   const { rows } = await pool.query<{ site: string; number: string; events: string; done: boolean }>(
     `select h.site, h.number::text, e.events::text,
             h.halted is null and h.proved = h.number and e.events = b.events and c.projected as done
@@ -85,12 +88,12 @@ async function standOf({ pool }: TestSite): Promise<Stand> {
   };
 }
 
-async function isOneContent(sites: readonly TestSite[]): Promise<boolean> {
+async function isOneContent(sites: readonly Held[]): Promise<boolean> {
   const [first, ...others] = (await Promise.all(sites.map(contentOf))).map((content) => JSON.stringify(content));
   return others.every((other) => other === first);
 }
 
-async function tellDifference(sites: readonly TestSite[], withinMs: number): Promise<never> {
+async function tellDifference(sites: readonly Held[], withinMs: number): Promise<never> {
   const [reference, ...others] = await Promise.all(sites.map(contentOf));
   for (const other of others) expect(other).toEqual(reference);
   const stands = await Promise.all(
@@ -102,7 +105,7 @@ async function tellDifference(sites: readonly TestSite[], withinMs: number): Pro
 }
 
 /** One hash for each stream's events and blocks, and for each projection. */
-async function contentOf({ pool }: TestSite): Promise<Record<string, unknown>> {
+async function contentOf({ pool }: Held): Promise<Record<string, unknown>> {
   const streams = await pool.query(
     `select e.site, count(*)::text as events,
             md5(string_agg(concat_ws('|', e.seq, e.realm, e.epoch, e.task_id, e.version, e.type, extract(epoch from e.occurred_at), e.actor,
@@ -124,7 +127,7 @@ async function contentOf({ pool }: TestSite): Promise<Record<string, unknown>> {
   return { streams: streams.rows, blocks: blocks.rows, keys: keys.rows, projections: rows };
 }
 
-async function marksOf({ pool }: TestSite): Promise<unknown> {
+async function marksOf({ pool }: Held): Promise<unknown> {
   const heads = await pool.query('select site, number, proved, halted from taskledger.stream_heads()');
   const links = await pool.query('select site, state from taskledger.link_states');
   return { heads: heads.rows as unknown[], links: links.rows as unknown[] };

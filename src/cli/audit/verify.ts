@@ -9,6 +9,7 @@ import { connecting, type ConnectionOptions } from '../connection.ts';
 import { integer } from '../parse-options.ts';
 import { percentText } from '../progress-bar.ts';
 import { exitStatus } from '../report-error.ts';
+import { keepHeapSmall } from '../small-heap.ts';
 import { openTerminal, type Terminal } from '../terminal.ts';
 import { withDatabase } from '../with-database.ts';
 import { keptHeads } from './kept-heads.ts';
@@ -47,6 +48,7 @@ async function verify(options: VerifyCommandOptions): Promise<void> {
   const resume = options.resume === undefined ? undefined : await ResumeFile.open(options.resume, systemClock);
   const { site, connections } = options;
   await withDatabase({ ...options, connections }, terminal, async ({ pool }) => {
+    keepHeapSmall();
     const startedAt = systemClock.monotonic();
     const bar = progressLine(terminal);
     const onProgress = (progress: VerifyProgress): void => {
