@@ -17,6 +17,7 @@ const benchmarks = {
   memory: 'the memory of a daemon, a runner and a verification, under load',
   recovery: 'how long a killed runner, a killed Postgres and an abort are felt',
   replication: 'between two sites: events a second, lag, CPU per process, partition, repair, pull',
+  isolation: 'what an attempt costs inline, in a warm child and in a fresh one',
   rebuild: 'how long making the open tasks anew from a log of a million events takes, and the comparison',
 };
 
@@ -100,6 +101,11 @@ if (!withPeersNode()) {
   if (options.name === 'replication') {
     const { measureReplication } = await import('./replication.js');
     await measureReplication({ ...options, parts: options.parts?.split(',') });
+    process.exit(0);
+  }
+  if (options.name === 'isolation') {
+    const { measureIsolation } = await import('./isolation.js');
+    await measureIsolation(options);
     process.exit(0);
   }
   if (options.name === 'rebuild') {

@@ -22,7 +22,13 @@ export {
   type TaskOptions,
 } from './ledger/define-task.ts';
 export type { VerifyAnswer, VerifyContext, VerifyFunction } from './ledger/verify.ts';
-export type { IsolationOptions, ProcessIsolation } from './ledger/isolation.ts';
+export type {
+  ChildIsolation,
+  IsolationOptions,
+  PoolIsolation,
+  PoolLimits,
+  ProcessIsolation,
+} from './ledger/isolation.ts';
 export type { SubmitCall, SubmitCalls, SubmitItem } from './ledger/submit-calls.ts';
 export type { Durability, ReplicationGoal, SubmitOptions, Submitted } from './ledger/submit.ts';
 export type { ListFilter, TaskSummary } from './ledger/list-tasks.ts';

@@ -4,7 +4,7 @@ import type { RetryPolicy } from '../events/submitted.ts';
 import type { Progress } from './progress.ts';
 import type { StandardSchema } from './standard-schema.ts';
 import { durationMs, type Duration } from './duration.ts';
-import { requireIsolation, type IsolationOptions, type ProcessIsolation } from './isolation.ts';
+import { requireIsolation, type ChildIsolation, type IsolationOptions } from './isolation.ts';
 import { refuseUnknownOptions } from './known-options.ts';
 import { requireBackoffKind, requireTaskOptions, type OptionKind } from './require-task-options.ts';
 import type { VerifyFunction } from './verify.ts';
@@ -82,7 +82,7 @@ export interface Handler {
   readonly definition: TaskDefinition;
   readonly run: HandlerFunction<unknown, unknown>;
   /** Absent: its attempts run inline. */
-  readonly isolation?: ProcessIsolation | undefined;
+  readonly isolation?: ChildIsolation | undefined;
   /** Always asked in the runner's own process. */
   readonly verify?: VerifyFunction<unknown, unknown> | undefined;
 }

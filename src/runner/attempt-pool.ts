@@ -72,6 +72,11 @@ export class AttemptPool {
     }
   }
 
+  /** Starts the processes that are to wait for attempts. */
+  prestart(): void {
+    this.#executions.prestart(this.#options.handlers.values());
+  }
+
   /** Gives back, unbegun, whatever waits. */
   releaseWaiting(reason: string): void {
     for (const lease of this.#waiting.takeWhere(() => true)) {

@@ -53,7 +53,7 @@ export class Runner {
   /**
    * Begins to claim. Resolves once everything is set up; a database that is away is waited for. With several sites: once
    * each has answered, or two seconds are over and one has; the others are worked for as soon as they answer.
-   * @throws LedgerError TASKLEDGER_HANDLERS_INVALID when a handler with isolation `process` is not where it says; with
+   * @throws LedgerError TASKLEDGER_HANDLERS_INVALID when a handler for child processes is not where it says; with
    *   several sites also those of `SitePart.open`, and TASKLEDGER_UNREACHABLE when none of them answers
    */
   async start(): Promise<void> {

@@ -80,6 +80,8 @@ export class SiteWork {
     this.#doorbell.start();
     this.#sweeper.start();
     this.#verifier.start();
+    // Other sites are helped out now and then: what their tasks need is started for the first of them.
+    if (this.#with.own) this.dispatcher.attempts.prestart();
     this.dispatcher.resume();
     const lookEveryMs = this.#with.own ? pollMs : pollMs * otherSitesPollFactor;
     this.#timers = [

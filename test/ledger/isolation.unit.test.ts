@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { defineTask } from '../../src/ledger/define-task.ts';
+import { poolDefaults } from '../../src/ledger/isolation.ts';
 
 const handle = (options?: object): unknown => defineTask({ name: 'some.task' }).handle(() => 1, options).isolation;
 const module = 'file:///srv/tasks.mjs';
@@ -10,7 +11,18 @@ test('a handler runs inline unless it says otherwise', () => {
   expect(handle({ isolation: 'process', module })).toEqual({ isolation: 'process', module });
 });
 
+test('a pool takes limits, each of which has a default', () => {
+  const limits = { warm: 0, maxTasks: 10, maxAgeMs: 60_000, maxRssMb: 256, idleMs: 0 };
+  expect(handle({ isolation: 'pool', module, ...limits })).toEqual({ isolation: 'pool', module, ...limits });
+  expect(Object.keys(poolDefaults)).toEqual(Object.keys(limits));
+});
+
 test.each([
+  ['a limit that is no number', { isolation: 'pool', module, maxTasks: 'many' }],
+  ['a limit beyond its range', { isolation: 'pool', module, maxTasks: 0 }],
+  ['half an attempt', { isolation: 'pool', module, maxTasks: 1.5 }],
+  ['a limit nobody knows', { isolation: 'pool', module, maxTask: 5 }],
+  ['a limit of a pool', { isolation: 'process', module, maxTasks: 5 }],
   ['an unknown level', { isolation: 'thread', module }],
   ['no module', { isolation: 'process' }],
   ['a relative module', { isolation: 'process', module: './tasks.mjs' }],

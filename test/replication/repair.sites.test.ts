@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { urlOfDatabase, withConnection } from '../support/admin-connection.ts';
 import { assertConverged } from '../support/converged.ts';

@@ -22,6 +22,7 @@ export class ChildContext implements RunningAttempt {
   #latest: Progress | undefined;
   #waiting: NodeJS.Timeout | undefined;
   #checkpoints = 0;
+  #isClosed = false;
 
   constructor({ attempt }: StartMessage, say: (message: ChildSays) => void) {
     this.#say = say;
@@ -44,6 +45,7 @@ export class ChildContext implements RunningAttempt {
 
   /** Bound, since handlers take it out of their context. */
   readonly progress = (progress: Progress): Promise<void> => {
+    if (this.#isClosed) return Promise.resolve();
     if (progress.checkpoint !== undefined) return this.#save(progress);
     const isFirst = this.#waiting === undefined;
     this.#latest = progress;
@@ -51,8 +53,16 @@ export class ChildContext implements RunningAttempt {
     return Promise.resolve();
   };
 
+  /** The handler has ended: what it left running in this process reports nothing any more, and waits for no record. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#waiting);
+    for (const resolve of this.#recording.values()) resolve();
+    this.#recording.clear();
+  }
+
   stop(reason: StopReason): void {
-    if (this.#stoppedFor !== undefined) return;
+    if (this.#stoppedFor !== undefined || this.#isClosed) return;
     this.#stoppedFor = reason;
     this.#stop.abort(new Error(reason));
   }

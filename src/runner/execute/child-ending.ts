@@ -36,9 +36,18 @@ export function childEnding(story: ChildStory, handler: Handler): Ending {
 
 /** A failure that no handler threw: there is no stack worth keeping. */
 export function childFailure(code: AttemptErrorCode, message: string, handler: Handler, cause?: unknown): Failure {
+  return failureOf(new AttemptFailure(code, withoutStack(message, cause)), handler);
+}
+
+/** To be thrown where a child process could not be started. */
+export function notStarted(cause: unknown): AttemptFailure {
+  return new AttemptFailure('CHILD_SPAWN_FAILED', withoutStack('the child process could not be started', cause));
+}
+
+function withoutStack(message: string, cause: unknown): Error {
   const error = new Error(message, cause === undefined ? undefined : { cause });
   delete error.stack;
-  return failureOf(new AttemptFailure(code, error), handler);
+  return error;
 }
 
 const breachText: { readonly [Code in AttemptErrorCode]?: string } = {

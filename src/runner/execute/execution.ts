@@ -34,10 +34,10 @@ export type Ending = ({ readonly outputJson: string | null } | { readonly failur
 };
 
 /**
- * A way to run handlers. There is one for each level of isolation: `inline` in the runner's event loop, `process` in a
- * fresh child process per attempt. Levels to come keep to the same: `pool` hands the attempt to a warm child and speaks
- * the messages of `messages.ts` with it, with a nonce for each attempt; Python and plugins start another program at the
- * other end of that descriptor.
+ * A way to run handlers. There is one for each level of isolation: `inline` in the runner's event loop, `pool` in a warm
+ * child process that runs one attempt after the other, `process` in a fresh one per attempt. Both of these speak the
+ * messages of `messages.ts` with their child, with a nonce for each attempt; Python and plugins start another program
+ * at the other end of that descriptor.
  *
  * An execution checks the input before and the output after, so that both are those the handler itself saw; turning the
  * ending into an outcome (retry, doubt, abort) is the attempt's.

@@ -35,7 +35,7 @@ export async function handlersOf(file: string): Promise<Handler[]> {
  * @throws LedgerError TASKLEDGER_HANDLERS_INVALID
  */
 export async function handlerNamed(module: string, name: string): Promise<Handler> {
-  const file = module.startsWith('file:') ? fileURLToPath(module) : module;
+  const file = fileAt(module);
   const found = new Set((await handlersOf(file)).filter((handler) => handler.definition.name === name));
   const [handler] = found;
   if (handler !== undefined && found.size === 1) return handler;
@@ -47,7 +47,20 @@ export async function handlerNamed(module: string, name: string): Promise<Handle
 }
 
 /**
- * That every handler which runs in a process of its own can be found there.
+ * All handlers of a module.
+ * @param module a file URL or an absolute path
+ * @throws LedgerError TASKLEDGER_HANDLERS_INVALID
+ */
+export function handlersAt(module: string): Promise<Handler[]> {
+  return handlersOf(fileAt(module));
+}
+
+function fileAt(module: string): string {
+  return module.startsWith('file:') ? fileURLToPath(module) : module;
+}
+
+/**
+ * That every handler which runs in child processes can be found there.
  * @throws LedgerError TASKLEDGER_HANDLERS_INVALID
  */
 export async function requireProcessHandlers(handlers: Iterable<Handler>): Promise<void> {
@@ -55,7 +68,7 @@ export async function requireProcessHandlers(handlers: Iterable<Handler>): Promi
     if (isolation === undefined) continue;
     if (process.platform === 'win32') {
       throw invalid(
-        'a system with process groups for a handler with isolation process',
+        `a system with process groups for a handler with isolation ${isolation.isolation}`,
         `Windows, for ${definition.name}`,
         'Run it inline there, or run it elsewhere',
       );

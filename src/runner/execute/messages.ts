@@ -6,6 +6,10 @@ import type { StopReason } from './execution.ts';
  * What a runner and a child process say to each other: one JSON object a line, on descriptor 3 of the child, in both
  * directions. The child proves with the nonce of the attempt, which it is told there and nowhere else, that a message
  * comes from who was given the attempt: what prints to a descriptor it happened to find does not know it.
+ *
+ * A child for one attempt hears `start`, says how it went, and ends. A warm child hears `prepare` first and says `ready`
+ * when it has loaded the module; then, for each attempt, it hears `start`, says `began`, how it went, and `idle`, until it
+ * hears `leave`.
  */
 
 /** Longest message of a child: a payload of the largest size and what is around it. */
@@ -14,14 +18,29 @@ export const MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES + 65_536;
 /** The descriptor both sides speak on; stdout stays free for the handler. */
 export const protocolDescriptor = 3;
 
-/** The first message to a child: everything it needs for its attempt. The secret of the lease is not in it. */
-export interface StartMessage {
-  readonly kind: 'start';
-  readonly nonce: string;
+/** What a child is to run. */
+export interface ChildEntry {
   /** URL of the module that exports the handler. */
   readonly module: string;
   /** The module would not find a package taskledger: it is to get the runner's. */
   readonly offer: boolean;
+}
+
+/** What only a warm child has to be told of an attempt: one for a single attempt was started with all of it. */
+export interface WarmStart {
+  /** Its working directory and TMPDIR during the attempt. */
+  readonly directory: string;
+  /** Carried by what the attempt starts. */
+  readonly mark: string;
+  /** A line it prints on stdout and on stderr when the attempt has ended. */
+  readonly endOfOutput: string;
+}
+
+/** Everything a child needs for an attempt. The secret of the lease is not in it. */
+export interface StartMessage extends ChildEntry {
+  readonly kind: 'start';
+  readonly nonce: string;
+  readonly warm?: WarmStart;
   readonly attempt: {
     readonly taskId: string;
     readonly name: string;
@@ -33,11 +52,20 @@ export interface StartMessage {
   };
 }
 
+/** The first message to a child that is to stay: it loads the module and says `ready` with this nonce. */
+interface PrepareMessage extends ChildEntry {
+  readonly kind: 'prepare';
+  readonly nonce: string;
+}
+
 export type RunnerMessage =
   | StartMessage
+  | PrepareMessage
   | { readonly kind: 'stop'; readonly reason: StopReason }
   /** Answers a progress with a checkpoint. */
-  | { readonly kind: 'recorded'; readonly id: number };
+  | { readonly kind: 'recorded'; readonly id: number }
+  /** To a warm child: it is not needed any more, and ends. */
+  | { readonly kind: 'leave' };
 
 const usage = z.object({ cpu_ms: z.int().min(0), max_rss_bytes: z.int().min(0) });
 const nonce = z.string();
@@ -48,8 +76,13 @@ const advice = z.discriminatedUnion('retry', [
   z.object({ retry: z.literal('at'), ms: z.number() }),
 ]);
 
-/** What a child may say. A result is said once; after it nothing is. */
+/** What a child may say. A result is said once; after it nothing is, but `idle` by a warm child. */
 export const childMessageSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('ready'), nonce }),
+  /** A warm child is about to call the handler. */
+  z.object({ kind: z.literal('began'), nonce }),
+  /** A warm child has done with the attempt, and holds so much memory. */
+  z.object({ kind: z.literal('idle'), nonce, rss_bytes: z.int().min(0) }),
   z.object({
     kind: z.literal('progress'),
     nonce,

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
  * What also hides its environment and outlives its parents is not found: that takes a PID namespace or a cgroup.
  */
 
-/** The variable that marks every process of an attempt: `RUNNER.ATTEMPT`. */
+/** The variable that marks a child and whatever it starts: `RUNNER.CHILD`, in a warm child `RUNNER.CHILD.ATTEMPT`. */
 export const markVariable = 'taskledger_attempt';
 
 interface Entry {
@@ -51,6 +51,27 @@ export function leftOf(group: number, mark: string, since = 0): number[] {
   return [...new Set([...grouped, ...markedProcesses(mark, since)])];
 }
 
+/**
+ * What a child that still runs has started and not ended: by its group, its mark and its descendants. On Linux alone:
+ * elsewhere it ends with the child.
+ * @param since only processes numbered after this one, which is right as long as the numbers have not begun anew
+ */
+export function startedBy(pid: number, mark: string, since: number): number[] {
+  const numbers = processNumbers().filter((one) => one > since && one !== pid);
+  const living = numbers.flatMap(entryOf).filter(({ zombie }) => !zombie);
+  const marked = new Set(withMark(numbers, mark));
+  const found = new Set([pid]);
+  // Children of children may be numbered before them: until a look finds nobody new.
+  for (let before = 0; before < found.size;) {
+    before = found.size;
+    for (const one of living) {
+      if (one.group === pid || marked.has(one.pid) || found.has(one.parent)) found.add(one.pid);
+    }
+  }
+  found.delete(pid);
+  return [...found];
+}
+
 /** The number of the process started last on this machine; undefined where that cannot be asked. */
 export function lastProcess(): number | undefined {
   try {
@@ -74,9 +95,15 @@ function descendantsOf(pid: number): number[] {
 }
 
 function markedProcesses(mark: string, since = 0): number[] {
+  return withMark(
+    processNumbers().filter((pid) => pid > since),
+    mark,
+  );
+}
+
+function withMark(numbers: readonly number[], mark: string): number[] {
   const wanted = `${markVariable}=${mark}`;
-  return processNumbers().filter((pid) => {
-    if (pid <= since) return false;
+  return numbers.filter((pid) => {
     try {
       return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(wanted);
     } catch {
@@ -87,16 +114,19 @@ function markedProcesses(mark: string, since = 0): number[] {
 }
 
 function allProcesses(): Entry[] {
-  return processNumbers().flatMap((pid) => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-      // The command's name stands in parentheses and may hold spaces and parentheses itself.
-      const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return [{ pid, parent: Number(parent), group: Number(group), zombie: state === 'Z' || state === 'X' }];
-    } catch {
-      return [];
-    }
-  });
+  return processNumbers().flatMap(entryOf);
+}
+
+/** Empty if it is gone. */
+function entryOf(pid: number): Entry[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The command's name stands in parentheses and may hold spaces and parentheses itself.
+    const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return [{ pid, parent: Number(parent), group: Number(group), zombie: state === 'Z' || state === 'X' }];
+  } catch {
+    return [];
+  }
 }
 
 function processNumbers(): number[] {

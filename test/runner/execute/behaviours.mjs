@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { defineTask } from '../../../dist/ledger/define-task.js';
@@ -13,6 +14,7 @@ import { FatalError, RetryAfter, RetryAt } from '../../../dist/runner/retry-erro
 
 const inProcess = { isolation: 'process', module: import.meta.url, graceMs: 300, env: ['BEHAVIOUR_OPEN'] };
 const task = (name, run, options = {}) => defineTask({ name: `behaves.${name}`, ...options }).handle(run, inProcess);
+const kept = [];
 const forever = () => new Promise(() => setInterval(() => undefined, 60_000));
 /** Until the runner has read what was written. */
 const write = (text) => {
@@ -150,6 +152,58 @@ export const faulty = [
     const left = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' });
     appendFileSync(input, `${process.pid} ${left.pid} ${process.cwd()}\n`);
     for (;;);
+  }),
+  task('is.itself', async ({ input }) => {
+    const { pid, env } = process;
+    if (input?.ms !== undefined) await new Promise((resolve) => setTimeout(resolve, input.ms));
+    return { pid, cwd: process.cwd(), tmpdir: tmpdir(), mark: env.taskledger_attempt };
+  }),
+  task('is.another', () => ({ pid: process.pid })),
+  task('grows', ({ input }) => {
+    kept.push(Buffer.alloc(input * 2 ** 20, 1));
+    return { pid: process.pid };
+  }),
+  task('burns', ({ input }) => {
+    const { user } = process.cpuUsage();
+    while (process.cpuUsage().user - user < input * 1000);
+    return { pid: process.pid };
+  }),
+  task('blocks.after', () => {
+    process.on('SIGTERM', () => undefined);
+    setImmediate(() => {
+      for (;;);
+    });
+    return { pid: process.pid };
+  }),
+  task('blocks.later', ({ input }) => {
+    setTimeout(() => {
+      appendFileSync(input, 'blocks\n');
+      for (;;);
+    }, 50);
+    return { pid: process.pid };
+  }),
+  task('dies.later', () => {
+    setTimeout(() => process.exit(7), 50);
+    return { pid: process.pid };
+  }),
+  task('repeats.itself.later', ({ input, progress }) => {
+    const once = Socket.prototype.write;
+    let said;
+    Socket.prototype.write = function (text, ...rest) {
+      said ??= text;
+      return once.call(this, text, ...rest);
+    };
+    void progress({ message: 'mine' });
+    Socket.prototype.write = once;
+    setTimeout(() => write(said), input.ms);
+    return { pid: process.pid };
+  }),
+  task('goes.on', ({ input, progress }) => {
+    setTimeout(() => {
+      void progress({ message: 'late', checkpoint: 'late' });
+      process.stdout.write('late line\n', () => appendFileSync(input.file, 'printed\n'));
+    }, input.ms);
+    return { pid: process.pid };
   }),
   task('pays', async ({ input, attempt }) => {
     appendFileSync(input, `paid ${attempt}\n`);

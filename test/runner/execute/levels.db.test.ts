@@ -3,7 +3,7 @@ import type { Progress } from '../../../src/ledger/progress.ts';
 import { runBehaviour, stopOnceBegun } from './run-attempt.ts';
 
 /** What a handler does has the same outcome wherever it runs. */
-describe.each(['inline', 'process'] as const)('%s', (level) => {
+describe.each(['inline', 'pool', 'process'] as const)('%s', (level) => {
   test('the handler is told its attempt, its lease, its input and the checkpoint, and its output is kept', async () => {
     const lease = { attempt: 2, epoch: 3, version: 9, checkpoint: { page: 7 } };
     const ran = await runBehaviour('tells', { level, input: { n: 'ü\u2028' }, lease });

@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { defineTask } from '../../../src/index.ts';
 import { effectsFile } from '../../support/runner-process.ts';
 import { differencesFromLog, testLedger, typesOf } from '../../support/ledger.ts';
 import { repositoryRoot } from '../../support/repository.ts';
-import { behaviour, processStart, withGrace } from './run-attempt.ts';
+import { behaviour, childLevels, processStart, withGrace } from './run-attempt.ts';
 
 /** Children under a real runner on a real ledger. */
 
@@ -92,31 +91,49 @@ test('a runner that must hurry kills its children before it gives their tasks ba
   });
 });
 
-test('after kill -9 of the runner no process and no directory is left, though the child blocks its event loop', async () => {
-  const effects = await effectsFile();
-  const script = path.join(path.dirname(effects.file), 'runner.mjs');
-  const compiled = (file: string): string => JSON.stringify(path.join(repositoryRoot, 'dist', file));
-  writeFileSync(
-    script,
-    `import { systemClock } from ${compiled('clock.js')};
-     import { ProcessExecution } from ${compiled('runner/execute/process-execution.js')};
-     import { faulty } from ${JSON.stringify(new URL('./behaviours.mjs', import.meta.url).href)};
-     const handler = faulty.find(({ definition }) => definition.name === 'behaves.blocks');
-     const attempt = { taskId: 't', name: 'behaves.blocks', input: ${JSON.stringify(effects.file)}, attempt: 1,
-       lease: { epoch: 1, version: 2 }, runAt: new Date(), checkpoint: undefined, stoppedFor: undefined,
-       signal: new AbortController().signal, progress: async () => undefined };
-     await new ProcessExecution(systemClock).run(attempt, handler);`,
-  );
-  const runner = spawn(process.execPath, [script], { stdio: 'ignore' });
-  onTestFinished(() => void runner.kill('SIGKILL'));
-  await expect.poll(() => effects.lines(), { timeout: 20_000 }).toHaveLength(1);
-  const [child, left, directory] = (await readFile(effects.file, 'utf8')).trim().split(' ');
-  expect([processStart(Number(child)), processStart(Number(left))]).not.toContain(undefined);
-  runner.kill('SIGKILL');
-  await expect.poll(() => processStart(Number(child)), { timeout: 10_000 }).toBeUndefined();
-  await expect.poll(() => processStart(Number(left)), { timeout: 10_000 }).toBeUndefined();
-  await expect.poll(() => existsSync(path.dirname(directory!)), { timeout: 10_000 }).toBe(false);
-});
+/** A runner of its own, killed while one attempt blocks its child; in a pool another child waits. */
+const runnerScript = (level: string, file: string): string => {
+  const compiled = (name: string): string => JSON.stringify(path.join(repositoryRoot, 'dist', name));
+  return `
+    import { appendFileSync } from 'node:fs';
+    import { systemClock } from ${compiled('clock.js')};
+    import { Executions } from ${compiled('runner/execute/executions.js')};
+    import { faulty } from ${JSON.stringify(new URL('./behaviours.mjs', import.meta.url).href)};
+    const executions = new Executions(systemClock);
+    const attempt = (name, input) => {
+      const found = faulty.find(({ definition }) => definition.name === name);
+      const handler = { ...found, isolation: { ...found.isolation, isolation: ${JSON.stringify(level)} } };
+      return executions.of(handler).run({ taskId: 't', name, input, attempt: 1,
+        lease: { epoch: 1, version: 2 }, runAt: new Date(), checkpoint: undefined, stoppedFor: undefined,
+        signal: new AbortController().signal, progress: async () => undefined }, handler);
+    };
+    await Promise.all([
+      attempt('behaves.blocks', ${JSON.stringify(file)}),
+      attempt('behaves.is.itself', { ms: 300 }).then(({ outputJson }) =>
+        appendFileSync(${JSON.stringify(file)}, JSON.parse(outputJson).pid + '\\n')),
+    ]);`;
+};
+
+test.each(childLevels)(
+  'after kill -9 of the runner no process and no directory is left, though a child blocks its event loop: %s',
+  async (level) => {
+    const effects = await effectsFile();
+    const script = path.join(path.dirname(effects.file), 'runner.mjs');
+    writeFileSync(script, runnerScript(level, effects.file));
+    const runner = spawn(process.execPath, [script], { stdio: 'ignore' });
+    onTestFinished(() => void runner.kill('SIGKILL'));
+    await expect.poll(() => effects.lines(), { timeout: 20_000 }).toHaveLength(2);
+    const [line = '', waiting = ''] = await effects.lines();
+    const [child = '', left = '', directory = ''] = line.split(' ');
+    expect([child, left].map((pid) => processStart(Number(pid)))).not.toContain(undefined);
+    expect(processStart(Number(waiting)) !== undefined).toBe(level === 'pool');
+    runner.kill('SIGKILL');
+    for (const pid of [child, left, waiting]) {
+      await expect.poll(() => processStart(Number(pid)), { timeout: 10_000 }).toBeUndefined();
+    }
+    await expect.poll(() => existsSync(path.dirname(directory)), { timeout: 10_000 }).toBe(false);
+  },
+);
 
 test('a runner does not start with a handler that its module does not export', async () => {
   const t = await testLedger();

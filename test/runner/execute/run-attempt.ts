@@ -1,7 +1,8 @@
 import { onTestFinished } from 'vitest';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock, type Clock } from '../../../src/clock.ts';
 import type { Lease, SubmittedData } from '../../../src/ledger/claim.ts';
 import type { Handler } from '../../../src/ledger/define-task.ts';
+import type { PoolLimits } from '../../../src/ledger/isolation.ts';
 import type { Progress } from '../../../src/ledger/progress.ts';
 import type { Outcome } from '../../../src/ledger/settle.ts';
 import { Attempt } from '../../../src/runner/attempt.ts';
@@ -9,7 +10,10 @@ import type { Report } from '../../../src/runner/execute/execution.ts';
 import { Executions } from '../../../src/runner/execute/executions.ts';
 import { leaseOf } from '../fakes.ts';
 
-export type Level = 'inline' | 'process';
+export type Level = 'inline' | 'pool' | 'process';
+
+/** Those whose attempts run in child processes. */
+export const childLevels = ['process', 'pool'] as const;
 
 /** Where child processes import the behaviours from, and what they export. */
 const behavioursUrl = new URL('./behaviours.mjs', import.meta.url).href;
@@ -20,7 +24,22 @@ export function behaviour(name: string, level: Level = 'process'): Handler {
   const found = [...behaviours.both, ...behaviours.faulty].find(
     ({ definition }) => definition.name === `behaves.${name}`,
   )!;
-  return level === 'process' ? found : { ...found, isolation: undefined };
+  const { isolation } = found;
+  if (level === 'inline' || isolation === undefined) return { ...found, isolation: undefined };
+  return { ...found, isolation: { ...isolation, isolation: level } };
+}
+
+/** A handler whose pool has other limits than the defaults. */
+export function withLimits(handler: Handler, limits: PoolLimits): Handler {
+  const { isolation } = handler;
+  return isolation?.isolation === 'pool' ? { ...handler, isolation: { ...isolation, ...limits } } : handler;
+}
+
+/** Ends every process of a test when it ends. */
+export function testExecutions(clock: Clock = systemClock): Executions {
+  const executions = new Executions(clock);
+  onTestFinished(() => executions.stop());
+  return executions;
 }
 
 export interface Ran {
@@ -34,6 +53,9 @@ export interface Ran {
 
 interface RunOptions {
   readonly level?: Level;
+  /** Those of earlier attempts, for attempts that are to meet the same children. Default: new ones. */
+  readonly executions?: Executions;
+  readonly limits?: PoolLimits;
   readonly input?: unknown;
   /** Instead of the handler's own. */
   readonly graceMs?: number;
@@ -44,11 +66,17 @@ interface RunOptions {
 }
 
 /** Runs one attempt of `behaves.NAME` outside any ledger. */
-export async function runBehaviour(name: string, options: RunOptions = {}): Promise<Ran> {
-  const { level = 'process', input = null, lease = {}, submitted = {}, onProgress, graceMs } = options;
-  const handler = withGrace(behaviour(name, level), graceMs);
-  const executions = new Executions(systemClock);
-  onTestFinished(() => executions.stop());
+export function runBehaviour(name: string, options: RunOptions = {}): Promise<Ran> {
+  const { level = 'process', graceMs, limits = {} } = options;
+  return runHandler(withLimits(withGrace(behaviour(name, level), graceMs), limits), options);
+}
+
+/** Runs one attempt of a handler outside any ledger. */
+export async function runHandler(
+  handler: Handler,
+  options: Omit<RunOptions, 'level' | 'graceMs' | 'limits'> = {},
+): Promise<Ran> {
+  const { input = null, lease = {}, submitted = {}, onProgress, executions = testExecutions() } = options;
   const data = { name: handler.definition.name, input, ...submitted };
   const attempt = new Attempt(leaseOf('t', lease, data), systemClock, async (one, progress) => {
     onProgress?.(progress, one);

@@ -1,0 +1,88 @@
+import type { Clock } from '../../clock.ts';
+import type { Handler } from '../../ledger/define-task.ts';
+import type { ChildIsolation } from '../../ledger/isolation.ts';
+import { checkInput } from './call-handler.ts';
+import type { ChildWork } from './child-attempt.ts';
+import { childFailure } from './child-ending.ts';
+import { ChildPlace } from './child-place.ts';
+import { ChildPools } from './child-pools.ts';
+import { childProgram, type ChildProgram } from './child-program.ts';
+import type { Ending, Execution, RunningAttempt } from './execution.ts';
+import { AttemptFailure, failureOf } from './failure.ts';
+import { FreshChildren } from './fresh-children.ts';
+import { termMs } from './stop-ladder.ts';
+
+/** The levels `process` and `pool`: what is the same for an attempt whether its child process is fresh or warm. */
+export class ChildExecution implements Execution {
+  readonly #place: ChildPlace;
+  readonly #fresh: FreshChildren;
+  readonly #pools: ChildPools;
+  readonly #running = new Map<Promise<Ending>, ChildProgram>();
+
+  constructor(clock: Clock) {
+    this.#place = new ChildPlace(clock);
+    this.#fresh = new FreshChildren(this.#place, clock);
+    this.#pools = new ChildPools(this.#place, clock);
+  }
+
+  /** How long what runs now may take to end once it was told to, at most. */
+  get longestStopMs(): number {
+    return Math.max(0, ...[...this.#running.values()].map(({ graceMs }) => graceMs + termMs));
+  }
+
+  /** Starts the warm children of these handlers; what goes wrong there is told by the first attempt. */
+  prestart(handlers: Iterable<Handler>): void {
+    for (const { isolation } of handlers) {
+      if (isolation?.isolation === 'pool') this.#pools.of(isolation, childProgram(isolation)).prestart();
+    }
+  }
+
+  async run(attempt: RunningAttempt, handler: Handler): Promise<Ending> {
+    const { isolation } = handler;
+    if (isolation === undefined) throw new Error('expected a handler that runs in a child process');
+    try {
+      // What the schema makes of it need not be JSON: the child checks again, and gives that to the handler.
+      await checkInput(handler, attempt.input);
+    } catch (error) {
+      return { failure: failureOf(error, handler) };
+    }
+    const program = childProgram(isolation);
+    const ending = this.#runChild({ attempt, handler, program }, isolation);
+    this.#running.set(ending, program);
+    const ended = await ending;
+    this.#running.delete(ending);
+    return ended;
+  }
+
+  /** Ends every child with SIGKILL; resolves when their attempts have their endings. No warm ones are started any more. */
+  async kill(): Promise<void> {
+    this.#pools.close();
+    this.#place.kill();
+    await Promise.all(this.#running.keys());
+  }
+
+  /** Ends what is left, warm children too, and gives back what they hold. Not to be used afterwards. */
+  async stop(): Promise<void> {
+    await this.#pools.stop();
+    await this.#place.stop();
+    await Promise.all(this.#running.keys());
+  }
+
+  /** Never rejects. */
+  async #runChild(task: Omit<ChildWork, 'directory'>, isolation: ChildIsolation): Promise<Ending> {
+    const { handler, program } = task;
+    let directory: string | undefined;
+    try {
+      directory = this.#place.makeDirectory();
+      const work: ChildWork = { ...task, directory };
+      return isolation.isolation === 'pool'
+        ? await this.#pools.of(isolation, program).run(work)
+        : await this.#fresh.run(work);
+    } catch (error) {
+      if (error instanceof AttemptFailure) return { failure: failureOf(error, handler) };
+      return { failure: childFailure('RUNNER_FAULT', 'the runner failed while the attempt ran', handler, error) };
+    } finally {
+      if (directory !== undefined) await this.#place.removeDirectory(directory);
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Clock } from '../../clock.ts';
+import { Child } from './child.ts';
+import { notStarted } from './child-ending.ts';
+import type { ChildProgram } from './child-program.ts';
+import { Guard } from './guard.ts';
+
+/** Holds every directory of a runner's children, and the guard that ends them when the runner cannot. */
+interface Ground {
+  readonly directory: string;
+  readonly guard: Guard;
+}
+
+/** Where all child processes of a runner are: none of them, and none of their directories, outlives it. */
+export class ChildPlace {
+  readonly #clock: Clock;
+  readonly #mark = randomUUID();
+  readonly #children = new Set<Child>();
+  #ground: Ground | undefined;
+  #stopped = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** @throws AttemptFailure CHILD_SPAWN_FAILED */
+  async start(program: ChildProgram, directory: string): Promise<Child> {
+    const { guard } = this.#take();
+    const mark = `${this.#mark}.${randomUUID()}`;
+    const child = await Child.start(program, { directory, mark, clock: this.#clock }).catch((error: unknown) => {
+      throw notStarted(error);
+    });
+    guard.hold(child.pid);
+    this.#children.add(child);
+    void child.ended.then(() => {
+      this.#children.delete(child);
+      guard.drop(child.pid);
+    });
+    // Everything was ended while it was being started.
+    if (this.#stopped) child.kill();
+    return child;
+  }
+
+  /**
+   * A directory for this user alone. Made at once: by way of Node's thread pool it takes three times as long.
+   * @throws AttemptFailure CHILD_SPAWN_FAILED
+   */
+  makeDirectory(): string {
+    const { directory } = this.#take();
+    try {
+      return mkdtempSync(path.join(directory, 'child-'));
+    } catch (error) {
+      throw notStarted(error);
+    }
+  }
+
+  /** At once if it is empty, as most are. Should it fail, the directory goes with all of them, when the runner stops. */
+  async removeDirectory(directory: string): Promise<void> {
+    try {
+      rmdirSync(directory);
+    } catch {
+      await rm(directory, { recursive: true, force: true }).catch(() => undefined);
+    }
+  }
+
+  /** Ends every child with SIGKILL; each tells itself when it is gone. */
+  kill(): void {
+    for (const child of this.#children) child.kill();
+  }
+
+  /** Resolves when nothing is left. Nothing is started afterwards. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.kill();
+    await Promise.all([...this.#children].map(({ ended }) => ended));
+    const ground = this.#ground;
+    this.#ground = undefined;
+    await ground?.guard.stop();
+  }
+
+  /** Made on first use. `mkdtemp` makes it for this user alone. */
+  #take(): Ground {
+    if (this.#stopped) throw notStarted(new Error('the runner has stopped'));
+    if (this.#ground !== undefined) return this.#ground;
+    const directory = mkdtempSync(path.join(tmpdir(), 'taskledger-runner-'));
+    this.#ground = { directory, guard: new Guard(this.#mark, directory) };
+    return this.#ground;
+  }
+}

@@ -1,0 +1,156 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../clock.ts';
+import { ChildChannel } from './child-channel.ts';
+import type { Exit } from './child-ending.ts';
+import type { ChildProgram } from './child-program.ts';
+import type { StopReason } from './execution.ts';
+import { killUntilNone, numbersSince, type Moment } from './leftovers.ts';
+import { LineReader } from './lines.ts';
+import { MAX_LOG_LINE_BYTES } from './log-tail.ts';
+import { protocolDescriptor, type RunnerMessage } from './messages.ts';
+import { leftOf, markVariable } from './process-tree.ts';
+import { StopLadder } from './stop-ladder.ts';
+
+/** A child that has nothing more to do may take that long to end. */
+const lingerMs = 2000;
+/** What left the tree unseen may hold the streams open: they are not waited for longer. */
+const streamsMs = 1000;
+
+/** Who has a child at the moment. */
+export interface ChildListener {
+  /** A message, not yet judged. */
+  message(line: string): void;
+  /** A message longer than any can be. */
+  tooLong(): void;
+  output(stream: 'stdout' | 'stderr', line: string): void;
+  /** A signal is about to be sent: what the child says from now on comes too late. */
+  beforeSignal(): void;
+}
+
+/** How a child ended. */
+export interface ChildEnd {
+  readonly exit: Exit;
+  /** How many processes it had left running; they were killed. */
+  readonly left: number;
+}
+
+interface ChildOptions {
+  /** Its working directory, and where its temporary files go. */
+  readonly directory: string;
+  /** Carried by everything it starts. */
+  readonly mark: string;
+  readonly clock: Clock;
+}
+
+/** One child process, from its start until nothing of it is left. Whose attempt it runs is its listener's business. */
+export class Child {
+  readonly pid: number;
+  readonly mark: string;
+  /** Resolves as soon as the process itself has ended. */
+  readonly exited: Promise<Exit>;
+  /** Resolves when what it started is gone too, and everything it wrote has been read. */
+  readonly ended: Promise<ChildEnd>;
+  readonly #clock: Clock;
+  readonly #process: ChildProcess;
+  readonly #channel: ChildChannel;
+  readonly #ladder: StopLadder;
+  readonly #gone = new AbortController();
+  readonly #startedAt: Moment;
+  #listener: ChildListener | undefined;
+
+  /** @throws whatever spawn failed with */
+  static async start(program: ChildProgram, options: ChildOptions): Promise<Child> {
+    const { directory, mark } = options;
+    const child = spawn(program.file, program.args, {
+      cwd: directory,
+      env: { ...program.env, TMPDIR: directory, [markVariable]: mark },
+      // A group of its own, so that all of it can be signalled; and Ctrl-C is the runner's to hear.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    });
+    if (child.pid === undefined) throw await new Promise((resolve) => child.once('error', resolve));
+    return new Child(child, child.pid, options);
+  }
+
+  private constructor(child: ChildProcess, pid: number, { mark, clock }: ChildOptions) {
+    this.pid = pid;
+    this.mark = mark;
+    this.#clock = clock;
+    this.#process = child;
+    this.#startedAt = { process: pid, ms: clock.monotonic() };
+    child.on('error', () => undefined);
+    this.exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    for (const stream of ['stdout', 'stderr'] as const) this.#follow(stream);
+    const exited = this.#gone.signal;
+    this.#ladder = new StopLadder({ pid, mark, clock, exited, beforeSignal: () => this.#listener?.beforeSignal() });
+    this.#channel = new ChildChannel(child.stdio[protocolDescriptor] as Duplex, {
+      message: (line) => this.#listener?.message(line),
+      tooLong: () => this.#listener?.tooLong(),
+    });
+    this.ended = this.exited.then(async (exit) => {
+      this.#gone.abort();
+      const left = await this.#clearTree();
+      await this.#readToTheEnd(closed);
+      return { exit, left };
+    });
+  }
+
+  /** From now on `listener` has it; whoever had it before hears nothing any more. */
+  listen(listener: ChildListener): void {
+    this.#listener = listener;
+  }
+
+  send(message: RunnerMessage): void {
+    this.#channel.send(message);
+  }
+
+  /** False as soon as its end has been noticed. */
+  get runs(): boolean {
+    return !this.#gone.signal.aborted;
+  }
+
+  /** Which signal it needed so far. */
+  get killed(): 'no' | 'term' | 'kill' {
+    return this.#ladder.killed;
+  }
+
+  /** Its attempt was told to stop: lets it end within the grace, and ends it then. */
+  stop(reason: StopReason, graceMs: number): void {
+    this.#ladder.stop(reason, graceMs);
+  }
+
+  /** It has nothing more to do: lets it end by itself for a while, and ends it then. */
+  linger(ms = lingerMs): void {
+    this.#ladder.linger(ms);
+  }
+
+  kill(): void {
+    this.#ladder.kill();
+  }
+
+  /** Always reads on, so that a writer never waits for us; of a long line the beginning is kept. */
+  #follow(name: 'stdout' | 'stderr'): void {
+    const reader = new LineReader(MAX_LOG_LINE_BYTES, (line) => this.#listener?.output(name, line));
+    const stream = this.#process[name];
+    stream?.on('data', (chunk: Buffer) => reader.push(chunk));
+    stream?.once('close', () => reader.end());
+    // Reading from a process that was killed may fail; what was read so far is kept.
+    stream?.on('error', () => undefined);
+  }
+
+  /** Ends what the child left behind: what has ended does nothing any more. Returns how many processes that were. */
+  async #clearTree(): Promise<number> {
+    const find = (): number[] => leftOf(this.pid, this.mark, numbersSince(this.#startedAt, this.#clock));
+    const { killed } = await killUntilNone(find, this.#clock);
+    return killed;
+  }
+
+  async #readToTheEnd(closed: Promise<void>): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([closed, this.#clock.sleep(streamsMs, over.signal)]);
+    over.abort();
+    for (const stream of this.#process.stdio) stream?.destroy();
+  }
+}
