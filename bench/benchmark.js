@@ -1,8 +1,12 @@
 // Runs one benchmark: starts the server, gives everybody their turns, reports, cleans up – also when interrupted.
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { benchmarks } from './benchmarks/index.js';
 import { describeMachine } from './machine.js';
 import { measureInterleaved } from './measure.js';
 import { peers } from './peers/index.js';
+import { taskledger } from './peers/taskledger.js';
 import { killProcesses } from './processes.js';
 import { round3, table, writeResults } from './report.js';
 import { startServer } from './server.js';
@@ -10,8 +14,9 @@ import { summarise } from './summary.js';
 
 const progress = (line) => process.stderr.write(`${line}\n`);
 
-export async function runBenchmark({ name, rounds, quick, json, peers: wanted }) {
+export async function runBenchmark({ name, rounds, quick, json, peers: wanted, baseline }) {
   const openers = choosePeers(wanted);
+  if (baseline !== undefined) openers.baseline = checkoutPeer(baseline);
   const stopOnSignals = (server) => {
     let stopping = false;
     const stop = async (code) => {
@@ -56,6 +61,16 @@ export async function runBenchmark({ name, rounds, quick, json, peers: wanted })
     await server.stop();
     throw error;
   }
+}
+
+/** Another checkout of ours, built, measured as one more peer: `taskledger ÷ it` is then what changed since. */
+function checkoutPeer(directory) {
+  const tree = pathToFileURL(`${resolve(directory)}/`);
+  if (!existsSync(new URL('dist/index.js', tree))) {
+    progress(`Expected --baseline to name a checkout after \`npm ci\`, with dist/; found none in ${directory}.`);
+    process.exit(2);
+  }
+  return (tools) => taskledger({ ...tools, name: 'baseline', tree });
 }
 
 /** Peers that can't be made (taskledger before it is built) are left out with a message. */

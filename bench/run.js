@@ -30,6 +30,7 @@ ${Object.entries(benchmarks)
   --quick          a fifth of the tasks, one round: to see that it works, not to quote
   --rounds N       how often each peer has its turn (default 3)
   --peers A,B      only these (taskledger, graphile-worker, pg-boss, bare-log)
+  --baseline DIR   another checkout of taskledger, after npm ci there, as one more peer of drain, submit and latency
   --parts A,B      of replication: only these (sustained, lag, gate, partition, repair, pull)
   --json           print the results file instead of the table
 `;
@@ -49,6 +50,7 @@ function readArguments() {
         help: { type: 'boolean', default: false },
         rounds: { type: 'string' },
         peers: { type: 'string' },
+        baseline: { type: 'string' },
         parts: { type: 'string' },
       },
     });

@@ -1,7 +1,7 @@
-import { defineTask, openLedger } from '../../dist/index.js';
 import { serve } from '../processes.js';
 
-serve(async ({ url, runner: options }) => {
+serve(async ({ built, url, runner: options }) => {
+  const { defineTask, openLedger } = await import(built);
   let claimed = 0;
   let settled = 0;
   let done;

@@ -1,22 +1,24 @@
 // taskledger itself, as its users run it: one process, or two, with whole batches. Its full history stays in the log.
 import { readFileSync } from 'node:fs';
-import { defineTask, openLedger, migrate } from '../../dist/index.js';
 import { latencyProbe } from '../latency.js';
 import { appTable, openPool, submitInTransactions } from '../pools.js';
 import { startProcesses } from '../processes.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+const thisTree = new URL('../../', import.meta.url);
 const script = new URL('taskledger-process.js', import.meta.url);
 const daemonScript = new URL('taskledger-daemon-process.js', import.meta.url);
 const submitOne = "select id from taskledger.submit('bench.noop', $1::json)";
 
-export function taskledger({ timed }) {
+/** @param tree the checkout whose dist/ is measured; another one than this compares two of our own. */
+export function taskledger({ timed, name = 'taskledger', tree = thisTree }) {
+  const { version } = JSON.parse(readFileSync(new URL('package.json', tree), 'utf8'));
+  const built = new URL('dist/index.js', tree).href;
   let url;
   let pool;
   let ledger;
 
   async function runUntilEmpty({ processes, runner }) {
-    const children = await startProcesses(script, processes, { url, runner });
+    const children = await startProcesses(script, processes, { built, url, runner });
     try {
       return await timed(() => children.run());
     } finally {
@@ -27,7 +29,7 @@ export function taskledger({ timed }) {
   /** A daemon that seals and projects beside the runner; without one, only the runner's part. */
   async function runSustained({ daemon, runner }) {
     const beside = daemon ? await startProcesses(daemonScript, 1, { url }) : undefined;
-    const children = await startProcesses(script, 1, { url, runner });
+    const children = await startProcesses(script, 1, { built, url, runner });
     try {
       return await timed(async () => {
         const parts = await Promise.all([children.run(), beside?.run()]);
@@ -40,10 +42,11 @@ export function taskledger({ timed }) {
   }
 
   return {
-    name: 'taskledger',
+    name,
     version,
     async setup(databaseUrl) {
       url = databaseUrl;
+      const { migrate, openLedger } = await import(built);
       await migrate({ connectionString: url });
       pool = await openPool(url, 16);
       await pool.query(appTable);
@@ -90,6 +93,7 @@ export function taskledger({ timed }) {
     },
     async latency(n) {
       const probe = latencyProbe();
+      const { defineTask } = await import(built);
       const noop = defineTask({ name: 'bench.noop' });
       const runner = ledger.runner({ handlers: [noop.handle(({ input }) => probe.started(input.i))], concurrency: 4 });
       await runner.start();
