@@ -1,4 +1,5 @@
 import { LedgerError } from '../errors.ts';
+import { childLimits, type LimitOptions } from './child-limits.ts';
 import { refuseUnknownOptions } from './known-options.ts';
 
 /**
@@ -17,6 +18,8 @@ interface InChild {
   readonly env?: readonly string[];
   /** How long the handler may take to end after its signal aborted, milliseconds. Default 5000; then its process is ended. */
   readonly graceMs?: number;
+  /** What an attempt may use. Left out: whatever the machine has, or the operator allows. */
+  readonly limits?: LimitOptions;
 }
 
 /** One fresh Node process per attempt, ended with everything it started when the attempt ends. */
@@ -65,7 +68,7 @@ const poolRanges: Readonly<Record<keyof PoolLimits, readonly [min: number, max: 
   idleMs: [0, aWeekMs],
 };
 
-const inChild = ['isolation', 'module', 'env', 'graceMs'] as const;
+const inChild = ['isolation', 'module', 'env', 'graceMs', 'limits'] as const;
 const known = {
   process: new Set<string>(inChild),
   pool: new Set<string>([...inChild, ...Object.keys(poolRanges)]),
@@ -90,7 +93,8 @@ export function requireIsolation(name: string, options: IsolationOptions): Child
   }
   refuseUnknownOptions(options, known[options.isolation], `isolation ${options.isolation}`);
   requireInChild(name, options);
-  if (options.isolation === 'pool') requireLimits(name, options);
+  if (options.isolation === 'pool') requirePoolLimits(name, options);
+  if (options.limits !== undefined) childLimits(options.limits, `the handler of ${name}`);
   return options;
 }
 
@@ -112,7 +116,7 @@ function requireInChild(name: string, options: ChildIsolation): void {
   }
 }
 
-function requireLimits(name: string, options: PoolIsolation): void {
+function requirePoolLimits(name: string, options: PoolIsolation): void {
   for (const [limit, [min, max]] of Object.entries(poolRanges)) {
     const value: unknown = options[limit as keyof PoolLimits];
     if (value === undefined || (Number.isInteger(value) && Number(value) >= min && Number(value) <= max)) continue;
