@@ -65,9 +65,24 @@ export function readConfig<Name extends keyof Config>(name: Name, env: Environme
   });
 }
 
+/** Set by a runner for a program of an `exec` task; nothing of ours reads them. */
+const attemptVariables = [
+  'TASKLEDGER_INPUT_FILE',
+  'TASKLEDGER_OUTPUT_FILE',
+  'TASKLEDGER_CHECKPOINT_FILE',
+  'TASKLEDGER_TASK_ID',
+  'TASKLEDGER_TASK_NAME',
+  'TASKLEDGER_ATTEMPT',
+  'TASKLEDGER_LEASE',
+  'TASKLEDGER_RUN_AT',
+] as const;
+
+export type AttemptVariable = (typeof attemptVariables)[number];
+
 /** Variables that look like ours and are none: a misspelt setting would otherwise be silently without effect. */
 export function unknownVariables(env: Environment = process.env): string[] {
-  return Object.keys(env).filter((name) => name.startsWith('TASKLEDGER_') && !Object.hasOwn(configSchema.shape, name));
+  const known: readonly string[] = [...Object.keys(configSchema.shape), ...attemptVariables];
+  return Object.keys(env).filter((name) => name.startsWith('TASKLEDGER_') && !known.includes(name));
 }
 
 /** Whoever can read it seals blocks in the site's name: it goes to the process it was given to, and to none below it. */

@@ -1,35 +1,52 @@
 import { LedgerError } from '../errors.ts';
 import { childLimits, type LimitOptions } from './child-limits.ts';
 import { refuseUnknownOptions } from './known-options.ts';
+import type { PluginProgram } from './plugin-program.ts';
 
 /**
  * Where attempts of a handler run. `inline`: in the runner's event loop. `pool`: in a warm child process, which runs one
  * attempt after the other. `process`: each in a fresh child process.
  */
-export type IsolationOptions = { readonly isolation?: 'inline' } | ChildIsolation;
+export type IsolationOptions = { readonly isolation?: 'inline' } | ProcessIsolation | PoolIsolation;
 
-/** The levels whose attempts run in child processes. */
-export type ChildIsolation = ProcessIsolation | PoolIsolation;
+/** The levels whose attempts run in child processes, for a handler in a module or a program of a plugin. */
+export type ChildIsolation = ProcessIsolation | PoolIsolation | PluginIsolation;
 
 interface InChild {
-  /** The module that exports the handler: `import.meta.url`, or `__filename`. The child process imports it. */
-  readonly module: string;
-  /** Environment variables the child sees besides PATH, HOME, TZ, LANG and NODE_ENV, by name. */
-  readonly env?: readonly string[];
   /** How long the handler may take to end after its signal aborted, milliseconds. Default 5000; then its process is ended. */
   readonly graceMs?: number;
   /** What an attempt may use. Left out: whatever the machine has, or the operator allows. */
   readonly limits?: LimitOptions;
 }
 
+interface InModule extends InChild {
+  /** The module that exports the handler: `import.meta.url`, or `__filename`. The child process imports it. */
+  readonly module: string;
+  /** Environment variables the child sees besides PATH, HOME, TZ, LANG and NODE_ENV, by name. */
+  readonly env?: readonly string[];
+}
+
 /** One fresh Node process per attempt, ended with everything it started when the attempt ends. */
-export interface ProcessIsolation extends InChild {
+export interface ProcessIsolation extends InModule {
   readonly isolation: 'process';
 }
 
 /** Node processes that run many attempts, one at a time. Handlers with the same module, `env` and limits share them. */
-export interface PoolIsolation extends InChild, PoolLimits {
+export interface PoolIsolation extends InModule, PoolLimits {
   readonly isolation: 'pool';
+}
+
+/** A task of a plugin: made from its manifest, and not accepted from whoever calls `handle()`. `exec` has no pool. */
+export type PluginIsolation = PluginProcess | PluginPool;
+
+interface PluginProcess extends InChild {
+  readonly isolation: 'process';
+  readonly program: PluginProgram;
+}
+
+interface PluginPool extends InChild, PoolLimits {
+  readonly isolation: 'pool';
+  readonly program: PluginProgram;
 }
 
 /** How many warm processes there are, and how long each of them lasts. What is over a limit goes between attempts. */
@@ -75,16 +92,27 @@ const known = {
 };
 
 /**
- * Names no child gets, listed or not: the first opens the ledger, the second runs any code before ours, and the last two
+ * Names no child gets, listed or not: the first opens the ledger, the next four run any code before ours, and the last two
  * are ours to set.
  */
-const neverPassed: readonly string[] = ['TASKLEDGER_DATABASE_URL', 'NODE_OPTIONS', 'TMPDIR', 'taskledger_attempt'];
+export const neverPassed: readonly string[] = [
+  'TASKLEDGER_DATABASE_URL',
+  'NODE_OPTIONS',
+  'PYTHONPATH',
+  'PYTHONHOME',
+  'LD_PRELOAD',
+  'TMPDIR',
+  'taskledger_attempt',
+];
 
 /**
  * The isolation of a handler as given; undefined is inline.
  * @throws LedgerError TASKLEDGER_INVALID_OPTION
  */
-export function requireIsolation(name: string, options: IsolationOptions): ChildIsolation | undefined {
+export function requireIsolation(
+  name: string,
+  options: IsolationOptions,
+): ProcessIsolation | PoolIsolation | undefined {
   // Users of JavaScript may pass anything.
   const level: unknown = options.isolation;
   if (level === undefined || level === 'inline') return undefined;
@@ -98,7 +126,7 @@ export function requireIsolation(name: string, options: IsolationOptions): Child
   return options;
 }
 
-function requireInChild(name: string, options: ChildIsolation): void {
+function requireInChild(name: string, options: ProcessIsolation | PoolIsolation): void {
   const { module, env = [], graceMs = 0 }: { module: unknown; env?: readonly unknown[]; graceMs?: unknown } = options;
   if (typeof module !== 'string' || !/^(file:|[/\\]|[A-Za-z]:[/\\])/.test(module)) {
     throw invalid(name, 'module to be import.meta.url or __filename of the module that exports it', typeof module);

@@ -59,6 +59,10 @@ export const attemptErrorCodes = {
     remedy: 'Let the handler hold less at a time; `usage.max_rss_bytes` tells how much it had.',
     unsaid: true,
   },
+  PROGRAM_FAILED: {
+    meaning: 'The program of an exec task ended with an exit code from 1 to 125, which is its word that it failed.',
+    remedy: 'Look at `exit_code` and `log_tail`; what the code means is for the program to say.',
+  },
   NO_RESULT: {
     meaning: 'The child process ended with exit code 0 before the handler had said how it went.',
     remedy: 'Look for process.exit in the handler or in what it calls.',

@@ -4,29 +4,29 @@
  * descriptor and nothing else.
  */
 import { Socket } from 'node:net';
-import type { Handler } from '../../ledger/define-task.ts';
+import type { Callable } from './callable.ts';
 import { callHandler } from './call-handler.ts';
 import { ChildContext } from './child-context.ts';
 import type { Ending, Usage } from './execution.ts';
 import { AttemptFailure, failureOf } from './failure.ts';
-import { handlerNamed, handlersAt } from './handlers-module.ts';
+import { handlerExported, handlerNamed, handlersAt } from './handlers-module.ts';
 import { LineReader } from './lines.ts';
-import type { ChildEntry, ChildSays, RunnerMessage, StartMessage } from './messages.ts';
+import type { ChildSays, ModuleEntry, RunnerMessage, StartMessage } from './messages.ts';
 import { offerTaskledger } from './offer-taskledger.ts';
 import { enterAttempt, leaveAttempt, usedSince } from './warm-attempt.ts';
 
 // Not imported: it would bring the schemas along, which the runner checks and this side does not.
 const runner = new Socket({ fd: 3 });
-const handlers = new Map<string, Handler>();
+const handlers = new Map<string, Callable>();
 let context: ChildContext | undefined;
 
-const lines = new LineReader(Number.POSITIVE_INFINITY, (line) => hear(JSON.parse(line) as RunnerMessage));
+const lines = new LineReader(Number.POSITIVE_INFINITY, (line) => hear(JSON.parse(line) as RunnerMessage<ModuleEntry>));
 runner.on('data', (chunk: Buffer) => lines.push(chunk));
 // The runner is gone, however it went: nobody waits for this attempt, and somebody else may begin it.
 runner.on('close', () => process.kill(-process.pid, 'SIGKILL'));
 runner.on('error', () => undefined);
 
-function hear(message: RunnerMessage): void {
+function hear(message: RunnerMessage<ModuleEntry>): void {
   if (message.kind === 'stop') context?.stop(message.reason);
   else if (message.kind === 'recorded') context?.recorded(message.id);
   else if (message.kind === 'leave') leave();
@@ -39,13 +39,13 @@ function sayer(nonce: string): (message: ChildSays, whenSent?: () => void) => vo
 }
 
 /** Loads what attempts will need. What goes wrong is told by the first of them, which tries again. */
-async function prepare({ nonce, module, offer }: ChildEntry & { readonly nonce: string }): Promise<void> {
+async function prepare({ nonce, module, offer }: ModuleEntry & { readonly nonce: string }): Promise<void> {
   if (offer) offerTaskledger();
   await handlersAt(module).catch(() => undefined);
   sayer(nonce)({ kind: 'ready' });
 }
 
-async function begin(start: StartMessage): Promise<void> {
+async function begin(start: StartMessage<ModuleEntry>): Promise<void> {
   const { nonce, warm } = start;
   const say = sayer(nonce);
   const before = warm === undefined ? undefined : enterAttempt(warm);
@@ -64,10 +64,10 @@ async function begin(start: StartMessage): Promise<void> {
   say({ kind: 'idle', rss_bytes: process.memoryUsage.rss() });
 }
 
-async function run({ module, offer }: StartMessage, attempt: ChildContext, onBegin: () => void): Promise<Ending> {
-  if (offer) offerTaskledger();
+async function run(entry: ModuleEntry, attempt: ChildContext, onBegin: () => void): Promise<Ending> {
+  if (entry.offer) offerTaskledger();
   try {
-    const handler = handlers.get(attempt.name) ?? (await handlerNamed(module, attempt.name));
+    const handler = handlers.get(attempt.name) ?? (await handlerOf(entry, attempt.name));
     handlers.set(attempt.name, handler);
     onBegin();
     return await callHandler(handler, attempt);
@@ -75,6 +75,10 @@ async function run({ module, offer }: StartMessage, attempt: ChildContext, onBeg
     const failure = failureOf(new AttemptFailure('MODULE_FAILED', error));
     return { failure };
   }
+}
+
+function handlerOf({ module, export: name }: ModuleEntry, task: string): Promise<Callable> {
+  return name === undefined ? handlerNamed(module, task) : handlerExported(module, name, task);
 }
 
 function spoken(ending: Ending, usage: Usage): ChildSays {

@@ -1,6 +1,7 @@
 import { encodePayload } from '../../events/payload.ts';
-import type { Handler, HandlerContext } from '../../ledger/define-task.ts';
+import type { HandlerContext } from '../../ledger/define-task.ts';
 import { checkedBySchema } from '../../ledger/standard-schema.ts';
+import type { Callable } from './callable.ts';
 import type { Ending } from './execution.ts';
 import { AttemptFailure, failureOf } from './failure.ts';
 
@@ -11,7 +12,7 @@ type CallContext = HandlerContext<unknown> & { input: unknown };
  * Checks the input, calls the handler in this process, checks and encodes its output. Synchronous when everything in it
  * is, so that a batch of small tasks costs no turn of the loop each.
  */
-export function callHandler(handler: Handler, context: CallContext): Ending | Promise<Ending> {
+export function callHandler(handler: Callable, context: CallContext): Ending | Promise<Ending> {
   const failed = (error: unknown): Ending => ({ failure: failureOf(error, handler) });
   try {
     const { input, output } = handler.definition;
@@ -30,7 +31,7 @@ export function callHandler(handler: Handler, context: CallContext): Ending | Pr
  * What the schema makes of an input.
  * @throws AttemptFailure INVALID_INPUT
  */
-export async function checkInput({ definition }: Handler, input: unknown): Promise<unknown> {
+export async function checkInput({ definition }: Callable, input: unknown): Promise<unknown> {
   try {
     return await checkedBySchema(definition.input, input, `the input of ${definition.name}`);
   } catch (error) {
@@ -38,12 +39,12 @@ export async function checkInput({ definition }: Handler, input: unknown): Promi
   }
 }
 
-async function checkAndRun(handler: Handler, context: CallContext): Promise<unknown> {
+async function checkAndRun(handler: Callable, context: CallContext): Promise<unknown> {
   context.input = await checkInput(handler, context.input);
   return handler.run(context);
 }
 
-async function checkOutput({ definition }: Handler, output: unknown): Promise<unknown> {
+async function checkOutput({ definition }: Callable, output: unknown): Promise<unknown> {
   if (definition.output === undefined) return output;
   try {
     return await checkedBySchema(definition.output, output, `the output of ${definition.name}`);

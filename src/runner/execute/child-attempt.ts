@@ -1,21 +1,19 @@
 import type { Clock } from '../../clock.ts';
 import type { Handler } from '../../ledger/define-task.ts';
+import { AttemptWatch } from './attempt-watch.ts';
 import type { Child, ChildEnd, ChildListener } from './child.ts';
 import { childEnding } from './child-ending.ts';
-import type { ChildProgram } from './child-program.ts';
+import type { ChildProgram, SpeakingProgram } from './child-program.ts';
 import { Conversation } from './conversation.ts';
-import type { Ending, Report, RunningAttempt, Usage } from './execution.ts';
-import { LogTail, type LogStream } from './log-tail.ts';
+import type { Ending, RunningAttempt } from './execution.ts';
+import type { LogStream, LogTail } from './log-tail.ts';
 import type { ChildEntry, StartMessage, WarmStart } from './messages.ts';
-import { sampleUsage } from './process-usage.ts';
-
-const sampleEveryMs = 500;
 
 /** An attempt with what it takes to run it in a child process. */
-export interface ChildWork {
+export interface ChildWork<Program extends ChildProgram = SpeakingProgram> {
   readonly attempt: RunningAttempt;
   readonly handler: Handler;
-  readonly program: ChildProgram;
+  readonly program: Program;
   /** Its own, empty. */
   readonly directory: string;
 }
@@ -32,23 +30,19 @@ interface ChildAttemptOptions extends ChildWork {
   readonly logHead?: string;
 }
 
-/** One attempt in a child process: what it says and prints, what it uses, and how it is stopped. */
+/** One attempt in a child process that speaks: what it says and prints, what it uses, and how it is stopped. */
 export class ChildAttempt implements ChildListener {
   readonly conversation: Conversation;
   /** Resolves when a warm child has done with the attempt, or `end` says that it is gone. */
   readonly over: Promise<void>;
-  readonly log: LogTail;
   readonly #options: ChildAttemptOptions;
-  readonly #sampling: NodeJS.Timeout;
+  readonly #watch: AttemptWatch;
   #onOver: () => void = () => undefined;
-  #usedBeforeMs = 0;
-  #usage: Usage | undefined;
   #started = false;
 
   constructor(options: ChildAttemptOptions) {
-    const { child, attempt, clock, nonce, earlier, onResult, logHead } = options;
+    const { child, attempt, program, nonce, earlier, onResult } = options;
     this.#options = options;
-    this.log = new LogTail(clock, logHead);
     this.over = new Promise((resolve) => (this.#onOver = resolve));
     this.conversation = new Conversation({
       nonce,
@@ -59,15 +53,23 @@ export class ChildAttempt implements ChildListener {
       onIdle: () => this.#onOver(),
       onBreach: () => child.kill(),
     });
-    this.#sampling = setInterval(() => this.#sample(), sampleEveryMs);
-    attempt.signal.addEventListener('abort', this.#stop, { once: true });
-    if (attempt.signal.aborted) this.#stop();
+    this.#watch = new AttemptWatch({
+      ...options,
+      onStop: (reason) => {
+        if (this.#started) child.send({ kind: 'stop', reason });
+        child.stop(reason, program.graceMs);
+      },
+    });
+  }
+
+  get log(): LogTail {
+    return this.#watch.log;
   }
 
   /** Tells the child to begin. */
   start(warm?: WarmStart): void {
     const { child, attempt, program, nonce } = this.#options;
-    if (warm !== undefined) this.#usedBeforeMs = sampleUsage(child.pid)?.cpu_ms ?? 0;
+    if (warm !== undefined) this.#watch.forgetUsage();
     child.send(startMessage(attempt, program.entry, nonce, warm));
     this.#started = true;
     if (attempt.stoppedFor !== undefined) child.send({ kind: 'stop', reason: attempt.stoppedFor });
@@ -92,7 +94,7 @@ export class ChildAttempt implements ChildListener {
 
   beforeSignal(): void {
     this.conversation.ignore();
-    this.#sample();
+    this.#watch.sample();
   }
 
   /**
@@ -100,44 +102,12 @@ export class ChildAttempt implements ChildListener {
    * @param end of its child, or what the attempt left behind in one that goes on
    */
   ending(end: ChildEnd): Ending {
-    const { child, attempt, handler } = this.#options;
-    clearInterval(this.#sampling);
-    attempt.signal.removeEventListener('abort', this.#stop);
-    const { result, breach } = this.conversation;
+    const { result, breach, usage } = this.conversation;
     this.conversation.ignore();
-    const { killed } = child;
-    if (end.left > 0 && killed === 'no') {
-      this.log.add('runner', `killed what the attempt had left running: ${end.left} process(es)`);
-    }
-    const endedFor = killed === 'no' ? undefined : attempt.stoppedFor;
-    const story = { exit: end.exit, result, breach, endedFor, log: this.log.lines };
-    return { ...childEnding(story, handler), report: this.#report(end) };
-  }
-
-  /** Bound: it hears the attempt's signal. */
-  readonly #stop = (): void => {
-    const { child, attempt, program } = this.#options;
-    const reason = attempt.stoppedFor ?? 'shutdown';
-    if (this.#started) child.send({ kind: 'stop', reason });
-    child.stop(reason, program.graceMs);
-  };
-
-  #sample(): void {
-    const usage = sampleUsage(this.#options.child.pid);
-    if (usage !== undefined) this.#usage = { ...usage, cpu_ms: usage.cpu_ms - this.#usedBeforeMs };
-  }
-
-  #report({ exit: { code, signal } }: ChildEnd): Report {
-    const usage = this.conversation.usage ?? this.#usage;
-    const { lines } = this.log;
-    const isPlain = code === 0 && this.conversation.result !== undefined;
-    return {
-      ...(usage === undefined ? {} : { usage }),
-      ...(lines.length === 0 ? {} : { log_tail: lines }),
-      ...(code === null || isPlain ? {} : { exit_code: code }),
-      ...(signal === null ? {} : { exit_signal: signal }),
-      ...(this.#options.attempt.stoppedFor === undefined ? {} : { killed: this.#options.child.killed }),
-    };
+    this.#watch.end(end);
+    const story = { exit: end.exit, result, breach, endedFor: this.#watch.endedFor, log: this.log.lines };
+    const report = this.#watch.report(end, result !== undefined, usage);
+    return { ...childEnding(story, this.#options.handler), report };
   }
 }
 

@@ -6,22 +6,26 @@ import type { ChildWork } from './child-attempt.ts';
 import { childFailure } from './child-ending.ts';
 import { ChildPlace } from './child-place.ts';
 import { ChildPools } from './child-pools.ts';
-import { childProgram, type ChildProgram } from './child-program.ts';
+import type { ChildProgram, SpeakingProgram } from './child-program.ts';
+import { ExecChildren } from './exec-children.ts';
 import type { Ending, Execution, RunningAttempt } from './execution.ts';
 import { AttemptFailure, failureOf } from './failure.ts';
 import { FreshChildren } from './fresh-children.ts';
+import { handlerProgram } from './handler-program.ts';
 import { termMs } from './stop-ladder.ts';
 
 /** The levels `process` and `pool`: what is the same for an attempt whether its child process is fresh or warm. */
 export class ChildExecution implements Execution {
   readonly #place: ChildPlace;
   readonly #fresh: FreshChildren;
+  readonly #exec: ExecChildren;
   readonly #pools: ChildPools;
   readonly #running = new Map<Promise<Ending>, ChildProgram>();
 
   constructor(clock: Clock) {
     this.#place = new ChildPlace(clock);
     this.#fresh = new FreshChildren(this.#place, clock);
+    this.#exec = new ExecChildren(this.#place, clock);
     this.#pools = new ChildPools(this.#place, clock);
   }
 
@@ -33,7 +37,9 @@ export class ChildExecution implements Execution {
   /** Starts the warm children of these handlers; what goes wrong there is told by the first attempt. */
   prestart(handlers: Iterable<Handler>): void {
     for (const { isolation } of handlers) {
-      if (isolation?.isolation === 'pool') this.#pools.of(isolation, childProgram(isolation)).prestart();
+      if (isolation?.isolation !== 'pool') continue;
+      const program = handlerProgram(isolation);
+      if (isSpeaking(program)) this.#pools.of(isolation, program).prestart();
     }
   }
 
@@ -46,7 +52,7 @@ export class ChildExecution implements Execution {
     } catch (error) {
       return { failure: failureOf(error, handler) };
     }
-    const program = childProgram(isolation);
+    const program = handlerProgram(isolation);
     const ending = this.#runChild({ attempt, handler, program }, isolation);
     this.#running.set(ending, program);
     const ended = await ending;
@@ -69,12 +75,13 @@ export class ChildExecution implements Execution {
   }
 
   /** Never rejects. */
-  async #runChild(task: Omit<ChildWork, 'directory'>, isolation: ChildIsolation): Promise<Ending> {
+  async #runChild(task: Omit<ChildWork<ChildProgram>, 'directory'>, isolation: ChildIsolation): Promise<Ending> {
     const { handler, program } = task;
     let directory: string | undefined;
     try {
       directory = this.#place.makeDirectory();
-      const work: ChildWork = { ...task, directory };
+      if (!isSpeaking(program)) return await this.#exec.run({ ...task, directory });
+      const work: ChildWork = { ...task, program, directory };
       return isolation.isolation === 'pool'
         ? await this.#pools.of(isolation, program).run(work)
         : await this.#fresh.run(work);
@@ -85,4 +92,8 @@ export class ChildExecution implements Execution {
       if (directory !== undefined) await this.#place.removeDirectory(directory);
     }
   }
+}
+
+function isSpeaking(program: ChildProgram): program is SpeakingProgram {
+  return 'entry' in program;
 }

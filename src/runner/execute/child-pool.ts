@@ -2,12 +2,12 @@ import type { Clock } from '../../clock.ts';
 import type { PoolLimits } from '../../ledger/isolation.ts';
 import type { ChildWork } from './child-attempt.ts';
 import type { ChildPlace } from './child-place.ts';
-import type { ChildProgram } from './child-program.ts';
+import type { SpeakingProgram } from './child-program.ts';
 import type { Ending } from './execution.ts';
 import { WarmChild, type WarmRun } from './warm-child.ts';
 
 interface ChildPoolOptions {
-  readonly program: ChildProgram;
+  readonly program: SpeakingProgram;
   readonly limits: Required<PoolLimits>;
   readonly place: ChildPlace;
   readonly clock: Clock;

@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock.ts';
-import { poolDefaults, type PoolIsolation, type PoolLimits } from '../../ledger/isolation.ts';
+import { poolDefaults, type PoolLimits } from '../../ledger/isolation.ts';
 import type { ChildPlace } from './child-place.ts';
 import { ChildPool } from './child-pool.ts';
-import { programKey, type ChildProgram } from './child-program.ts';
+import { programKey, type SpeakingProgram } from './child-program.ts';
 
 /** The pools of a runner: one for each program and its limits, whichever handlers are run by it. */
 export class ChildPools {
@@ -15,7 +15,7 @@ export class ChildPools {
     this.#clock = clock;
   }
 
-  of(isolation: PoolIsolation, program: ChildProgram): ChildPool {
+  of(isolation: PoolLimits, program: SpeakingProgram): ChildPool {
     const limits = limitsOf(isolation);
     const key = `${programKey(program)} ${JSON.stringify(limits)}`;
     const found = this.#pools.get(key);

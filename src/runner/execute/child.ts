@@ -121,6 +121,11 @@ export class Child {
     this.#ladder.stop(reason, graceMs);
   }
 
+  /** As `stop`, for one that only signals can tell. */
+  terminate(reason: StopReason, graceMs: number): void {
+    this.#ladder.terminate(reason, graceMs);
+  }
+
   /** It has nothing more to do: lets it end by itself for a while, and ends it then. */
   linger(ms = lingerMs): void {
     this.#ladder.linger(ms);

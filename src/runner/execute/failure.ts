@@ -1,7 +1,7 @@
-import type { Handler } from '../../ledger/define-task.ts';
 import type { AttemptErrorCode } from '../attempt-error-codes.ts';
 import { describeError, type DescribedError } from '../attempt-error.ts';
 import { FatalError, RetryAfter, RetryAt } from '../retry-errors.ts';
+import type { Callable } from './callable.ts';
 
 /** What the handler, or its policy, says about another attempt. Within what the task's retry policy allows. */
 export type RetryAdvice =
@@ -29,14 +29,14 @@ export class AttemptFailure extends Error {
 }
 
 /** The failure that a throw is. Asks the definition whether it is worth another attempt, where the error is still itself. */
-export function failureOf(thrown: unknown, handler?: Handler): Failure {
+export function failureOf(thrown: unknown, handler?: Callable): Failure {
   const isOurs = thrown instanceof AttemptFailure;
   const code = isOurs ? thrown.code : 'HANDLER_ERROR';
   const error: unknown = isOurs ? thrown.reason : thrown;
   return { code, error: describeError(error), advice: adviceOf(code, error, handler) };
 }
 
-function adviceOf(code: AttemptErrorCode, error: unknown, handler: Handler | undefined): RetryAdvice {
+function adviceOf(code: AttemptErrorCode, error: unknown, handler: Callable | undefined): RetryAdvice {
   const isFatal = isOne(error, FatalError, 'FatalError');
   if (code === 'INVALID_INPUT' || isFatal || !isRetryable(handler, error)) return { retry: 'never' };
   if (isOne(error, RetryAfter, 'RetryAfter')) return { retry: 'after', ms: error.delayMs };
@@ -49,7 +49,7 @@ function isOne<Kind extends Error>(error: unknown, kind: new (...given: never[])
   return error instanceof kind || (error instanceof Error && error.name === name);
 }
 
-function isRetryable(handler: Handler | undefined, error: unknown): boolean {
+function isRetryable(handler: Callable | undefined, error: unknown): boolean {
   const retryable = handler?.definition.retryable;
   if (retryable === undefined) return true;
   try {

@@ -4,21 +4,14 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { LedgerError } from '../../errors.ts';
 import type { Handler } from '../../ledger/define-task.ts';
 import { isHandler } from '../../ledger/is-handler.ts';
+import type { Callable } from './callable.ts';
 
 /**
  * The handlers a JavaScript file exports, under any name, alone or in arrays.
  * @throws LedgerError TASKLEDGER_HANDLERS_INVALID
  */
 export async function handlersOf(file: string): Promise<Handler[]> {
-  if (!existsSync(file)) {
-    throw invalid(
-      `a handlers module at ${file}`,
-      'no such file',
-      'Check the path; a relative one is taken from the current directory',
-    );
-  }
-  refuseUnreadableTypeScript(file);
-  const exported = await importModule(file);
+  const exported = await exportsOf(file);
   const handlers = Object.values(exported).flatMap(handlersIn);
   if (handlers.length > 0) return handlers;
   const names = Object.keys(exported);
@@ -60,7 +53,26 @@ function fileAt(module: string): string {
 }
 
 /**
- * That every handler which runs in child processes can be found there.
+ * The handler that a module exports under a name: what `definition.handle(…)` returned, or a plain function.
+ * @throws LedgerError TASKLEDGER_HANDLERS_INVALID
+ */
+export async function handlerExported(file: string, name: string, task: string): Promise<Callable> {
+  const exported = await exportsOf(file);
+  const found = exported[name] ?? (exported['default'] as Record<string, unknown> | undefined)?.[name];
+  if (isHandler(found) && found.definition.name === task) return found;
+  if (typeof found === 'function') {
+    const definition = { name: task, input: undefined, output: undefined, retryable: undefined };
+    return { definition, run: found as Callable['run'] };
+  }
+  throw invalid(
+    `${file} to export ${name}, a function or the handler of ${task}`,
+    isHandler(found) ? `the handler of ${found.definition.name}` : found === undefined ? 'none' : `a ${typeof found}`,
+    'Correct the name behind the # in the manifest, or export it',
+  );
+}
+
+/**
+ * That every handler which runs in child processes can be found there. The code of plugins is loaded in their children only.
  * @throws LedgerError TASKLEDGER_HANDLERS_INVALID
  */
 export async function requireProcessHandlers(handlers: Iterable<Handler>): Promise<void> {
@@ -73,8 +85,20 @@ export async function requireProcessHandlers(handlers: Iterable<Handler>): Promi
         'Run it inline there, or run it elsewhere',
       );
     }
-    await handlerNamed(isolation.module, definition.name);
+    if ('module' in isolation) await handlerNamed(isolation.module, definition.name);
   }
+}
+
+async function exportsOf(file: string): Promise<Record<string, unknown>> {
+  if (!existsSync(file)) {
+    throw invalid(
+      `a handlers module at ${file}`,
+      'no such file',
+      'Check the path; a relative one is taken from the current directory',
+    );
+  }
+  refuseUnreadableTypeScript(file);
+  return importModule(file);
 }
 
 async function importModule(file: string): Promise<Record<string, unknown>> {

@@ -19,11 +19,24 @@ export const MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES + 65_536;
 export const protocolDescriptor = 3;
 
 /** What a child is to run. */
-export interface ChildEntry {
-  /** URL of the module that exports the handler. */
+export type ChildEntry = ModuleEntry | PythonEntry;
+
+/** For the child program of Node. */
+export interface ModuleEntry {
+  /** URL or absolute path of the module that exports the handler. */
   readonly module: string;
   /** The module would not find a package taskledger: it is to get the runner's. */
   readonly offer: boolean;
+  /** Under which name it exports the handler, or a plain function; left out, the task's name is looked for. */
+  readonly export?: string;
+}
+
+/** For the child program of Python. */
+export interface PythonEntry {
+  /** `package.module:function` */
+  readonly function: string;
+  /** Directories that go before all others. */
+  readonly path: readonly string[];
 }
 
 /** What only a warm child has to be told of an attempt: one for a single attempt was started with all of it. */
@@ -37,7 +50,9 @@ export interface WarmStart {
 }
 
 /** Everything a child needs for an attempt. The secret of the lease is not in it. */
-export interface StartMessage extends ChildEntry {
+export type StartMessage<Entry extends ChildEntry = ChildEntry> = Entry & AttemptStart;
+
+interface AttemptStart {
   readonly kind: 'start';
   readonly nonce: string;
   readonly warm?: WarmStart;
@@ -53,14 +68,11 @@ export interface StartMessage extends ChildEntry {
 }
 
 /** The first message to a child that is to stay: it loads the module and says `ready` with this nonce. */
-interface PrepareMessage extends ChildEntry {
-  readonly kind: 'prepare';
-  readonly nonce: string;
-}
+type PrepareMessage<Entry extends ChildEntry> = Entry & { readonly kind: 'prepare'; readonly nonce: string };
 
-export type RunnerMessage =
-  | StartMessage
-  | PrepareMessage
+export type RunnerMessage<Entry extends ChildEntry = ChildEntry> =
+  | StartMessage<Entry>
+  | PrepareMessage<Entry>
   | { readonly kind: 'stop'; readonly reason: StopReason }
   /** Answers a progress with a checkpoint. */
   | { readonly kind: 'recorded'; readonly id: number }

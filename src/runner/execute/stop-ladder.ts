@@ -41,6 +41,11 @@ export class StopLadder {
     void (reason === 'lease lost' ? this.#climb(lostLease.graceMs, lostLease.termMs) : this.#climb(graceMs, termMs));
   }
 
+  /** As `stop`, for a program that only signals can tell: SIGTERM comes first, and the grace is between it and SIGKILL. */
+  terminate(reason: StopReason, graceMs: number): void {
+    void this.#climb(0, reason === 'lease lost' ? lostLease.graceMs + lostLease.termMs : graceMs);
+  }
+
   /** The handler has ended: its process has nothing more to do. */
   linger(ms: number): void {
     void this.#climb(ms, termMs);

@@ -4,7 +4,7 @@ import { AttemptOutput } from './attempt-output.ts';
 import type { Child, ChildEnd, ChildListener } from './child.ts';
 import { ChildAttempt, type ChildWork } from './child-attempt.ts';
 import type { ChildPlace } from './child-place.ts';
-import type { ChildProgram } from './child-program.ts';
+import type { SpeakingProgram } from './child-program.ts';
 import { parsedMessage } from './conversation.ts';
 import type { Ending } from './execution.ts';
 import { anythingStartedSince, killUntilNone, momentNow, numbersSince, type Moment } from './leftovers.ts';
@@ -25,7 +25,7 @@ export interface WarmRun {
 
 interface WarmChildOptions {
   readonly child: Child;
-  readonly program: ChildProgram;
+  readonly program: SpeakingProgram;
   readonly place: ChildPlace;
   readonly clock: Clock;
   /** Its own, where it is between attempts. */
@@ -56,7 +56,7 @@ export class WarmChild implements ChildListener {
   #isSpent = false;
 
   /** @throws AttemptFailure CHILD_SPAWN_FAILED */
-  static async start(program: ChildProgram, place: ChildPlace, clock: Clock): Promise<WarmChild> {
+  static async start(program: SpeakingProgram, place: ChildPlace, clock: Clock): Promise<WarmChild> {
     const directory = place.makeDirectory();
     try {
       const child = await place.start(program, directory);

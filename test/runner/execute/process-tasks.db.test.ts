@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { defineTask } from '../../../src/index.ts';
+import { defineTask, type ProcessIsolation } from '../../../src/index.ts';
 import { effectsFile } from '../../support/runner-process.ts';
 import { differencesFromLog, testLedger, typesOf } from '../../support/ledger.ts';
 import { repositoryRoot } from '../../support/repository.ts';
@@ -137,7 +137,7 @@ test.each(childLevels)(
 
 test('a runner does not start with a handler that its module does not export', async () => {
   const t = await testLedger();
-  const { module } = behaviour('tells').isolation!;
+  const { module } = behaviour('tells').isolation as ProcessIsolation;
   const handlerOf = (name: string, at: string): ReturnType<typeof behaviour> =>
     defineTask({ name }).handle(() => 1, { isolation: 'process', module: at });
   await expect(t.run([handlerOf('behaves.missing', module)])).rejects.toMatchObject({

@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest';
 import { systemClock, type Clock } from '../../../src/clock.ts';
 import type { Lease, SubmittedData } from '../../../src/ledger/claim.ts';
 import type { Handler } from '../../../src/ledger/define-task.ts';
-import type { PoolLimits } from '../../../src/ledger/isolation.ts';
+import type { ChildIsolation, PoolLimits } from '../../../src/ledger/isolation.ts';
 import type { Progress } from '../../../src/ledger/progress.ts';
 import type { Outcome } from '../../../src/ledger/settle.ts';
 import { Attempt } from '../../../src/runner/attempt.ts';
@@ -26,7 +26,7 @@ export function behaviour(name: string, level: Level = 'process'): Handler {
   )!;
   const { isolation } = found;
   if (level === 'inline' || isolation === undefined) return { ...found, isolation: undefined };
-  return { ...found, isolation: { ...isolation, isolation: level } };
+  return { ...found, isolation: { ...isolation, isolation: level } as ChildIsolation };
 }
 
 /** A handler whose pool has other limits than the defaults. */
