@@ -21,6 +21,7 @@ export {
   type TaskDefinition,
   type TaskOptions,
 } from './ledger/define-task.ts';
+export type { AttemptLog, LogFields, LogLevel } from './ledger/attempt-log.ts';
 export type { VerifyAnswer, VerifyContext, VerifyFunction } from './ledger/verify.ts';
 export type {
   ChildIsolation,

@@ -1,6 +1,7 @@
 /**
  * Everything that happens inside a process and that logs, metrics and tests may want to know, with what is told of it.
- * A signal is not an event: nothing of it is stored. It never carries a payload, a secret or a connection string.
+ * A signal is not an event: nothing of it is stored. It never carries a payload, a secret or a connection string, unless a
+ * handler logs one (`attempt.logged`).
  * Durations are milliseconds.
  */
 export interface SignalMap {
@@ -61,6 +62,15 @@ export interface SignalMap {
     readonly outcome: 'completed' | 'failed' | 'released' | 'aborted' | 'in_doubt';
     readonly code?: string;
     readonly durationMs: number;
+  };
+  /** A handler has logged a line; `message` and `fields` are its own. */
+  'attempt.logged': {
+    readonly taskId: string;
+    readonly name: string;
+    readonly attempt: number;
+    readonly level: 'debug' | 'info' | 'warn' | 'error';
+    readonly message: string;
+    readonly fields?: Readonly<Record<string, unknown>> | undefined;
   };
   /** The ledger was asked what became of claims whose answer was lost: `granted` of them were. */
   'claim.recalled': { readonly runner: string; readonly asked: number; readonly granted: number };

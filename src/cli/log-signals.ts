@@ -26,6 +26,7 @@ const levels: Readonly<Record<SignalName, Level>> = {
   'claim.lost': 'warn',
   'attempt.started': 'debug',
   'attempt.ended': 'debug',
+  'attempt.logged': 'info',
   'claim.recalled': 'info',
   'attempt.refused': 'warn',
   'verify.started': 'debug',
@@ -64,6 +65,7 @@ function levelOf(signal: Signal): Level {
   if (signal.name === 'sweep.done' && signal.data.expired > 0) return 'warn';
   if (signal.name === 'sweep.done' && signal.data.missed > 0) return 'info';
   if (signal.name === 'attempt.ended' && signal.data.outcome === 'failed') return 'info';
+  if (signal.name === 'attempt.logged') return signal.data.level;
   return levels[signal.name];
 }
 
@@ -89,7 +91,8 @@ export function loggerTo(destination: DestinationStream, level: string): Logger 
 }
 
 /**
- * Logs every signal until the returned function is called. No payload is in a signal; connection strings are hidden.
+ * Logs every signal until the returned function is called. No payload is in a signal, unless a handler logs one; connection
+ * strings are hidden.
  * @param where said with each, unless the signal says it
  */
 export function logSignals(signals: Signals, logger: Logger, where: { readonly site?: string } = {}): () => void {
@@ -99,11 +102,15 @@ export function logSignals(signals: Signals, logger: Logger, where: { readonly s
   });
 }
 
-function withoutSecretsIn(data: Signal['data']): object {
+function withoutSecretsIn(data: object): object {
   const entries = Object.entries(data) as [string, unknown][];
-  return Object.fromEntries(
-    entries.map(([key, value]) => [key, typeof value === 'string' ? withoutSecrets(value) : value]),
-  );
+  return Object.fromEntries(entries.map(([key, value]) => [key, hidden(value)]));
+}
+
+function hidden(value: unknown): unknown {
+  if (typeof value === 'string') return withoutSecrets(value);
+  if (Array.isArray(value)) return value.map(hidden);
+  return typeof value === 'object' && value !== null ? withoutSecretsIn(value) : value;
 }
 
 /** For a person: `19:32:01 warn  claim.lost runner=a tasks=3`. */

@@ -20,7 +20,12 @@ const report = {
     .looseObject({ cpu_ms: z.number().min(0).optional(), max_rss_bytes: z.number().min(0).optional() })
     .optional()
     .describe('What it used: processor time and memory.'),
-  log_tail: z.array(z.string()).optional().describe('The last lines it wrote.'),
+  log_tail: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'The last lines it wrote, each `TIME LEVEL STREAM TEXT`: TIME by the clock of the runner’s machine, in UTC; LEVEL `debug`, `info`, `warn` or `error`; STREAM `stdout` (always `info`), `stderr` (always `warn`), `log` (what the handler logged; fields follow the message as JSON) or `runner`.',
+    ),
 };
 
 const failure = {

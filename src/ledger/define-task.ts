@@ -1,6 +1,7 @@
 import { LedgerError } from '../errors.ts';
 import { requireTaskName } from '../events/names.ts';
 import type { RetryPolicy } from '../events/submitted.ts';
+import type { AttemptLog } from './attempt-log.ts';
 import type { Progress } from './progress.ts';
 import type { StandardSchema } from './standard-schema.ts';
 import { durationMs, type Duration } from './duration.ts';
@@ -72,6 +73,8 @@ export interface HandlerContext<Input> {
    * when a checkpoint has been recorded, otherwise at once. It never rejects; a lost lease shows in `signal`.
    */
   readonly progress: (progress: Progress) => Promise<void>;
+  /** Writes a line into the log of the attempt: `log.warn('slow answer', { ms: 1200 })`. */
+  readonly log: AttemptLog;
 }
 
 export type HandlerFunction<Input, Output> = (context: HandlerContext<Input>) => Promise<Output> | Output;

@@ -5,9 +5,10 @@ import type { Handler } from '../ledger/define-task.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
 import type { Outcome } from '../ledger/settle.ts';
 import type { Signals } from '../signals.ts';
-import { Attempt } from './attempt.ts';
+import { Attempt, type ReportProgress } from './attempt.ts';
 import type { StopReason } from './execute/execution.ts';
 import { Executions } from './execute/executions.ts';
+import type { LogRecord } from './execute/log-record.ts';
 import { LeaseQueue } from './lease-queue.ts';
 import type { Places } from './places.ts';
 import { ProgressReports } from './progress-reports.ts';
@@ -136,7 +137,12 @@ export class AttemptPool {
 
   #attempt(lease: Lease): Attempt {
     const { clock, site } = this.#options;
-    return new Attempt(lease, clock, (attempt, progress) => this.#progress.report(attempt, progress), site);
+    const report: ReportProgress = (attempt, progress) => this.#progress.report(attempt, progress);
+    return new Attempt(lease, clock, report, { site, onLog: (attempt, record) => this.#logged(attempt, record) });
+  }
+
+  #logged({ taskId, name, attempt }: Attempt, record: LogRecord): void {
+    this.#options.signals.emit('attempt.logged', { taskId, name, attempt, ...record });
   }
 
   #start(lease: Lease): void {

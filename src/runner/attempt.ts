@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { encodePayload } from '../events/payload.ts';
+import type { AttemptLog } from '../ledger/attempt-log.ts';
 import type { Lease } from '../ledger/claim.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import type { Outcome } from '../ledger/settle.ts';
@@ -9,6 +10,8 @@ import { attemptErrorJson } from './attempt-error.ts';
 import type { Ending, Execution, Report, RunningAttempt, StopReason } from './execute/execution.ts';
 import type { Failure, RetryAdvice } from './execute/failure.ts';
 import { inlineExecution } from './execute/inline-execution.ts';
+import { attemptLog, recordText, type LogRecord } from './execute/log-record.ts';
+import { LogTail } from './execute/log-tail.ts';
 import { retryDelayMs } from './retry-policy.ts';
 
 /** Timers of Node.js fire at once when they are to wait longer. */
@@ -18,6 +21,13 @@ const longestRetryInMs = 100 * 365.25 * 86_400_000;
 
 /** How an attempt reports progress to the ledger. */
 export type ReportProgress = (attempt: Attempt, progress: Progress) => Promise<void>;
+
+interface AttemptSurroundings {
+  /** Of which the lease is; `local` is what a site is called that nobody named. */
+  readonly site?: string;
+  /** Its handler has logged a line. */
+  readonly onLog?: (attempt: Attempt, record: LogRecord) => void;
+}
 
 /**
  * One attempt under one lease: a value that is run by an execution and turns how that ended into one outcome. It never
@@ -35,14 +45,18 @@ export class Attempt implements RunningAttempt {
   readonly #lease: Lease;
   readonly #clock: Clock;
   readonly #report: ReportProgress;
+  readonly #onLog: AttemptSurroundings['onLog'];
   #stop: AbortController | undefined;
   #stoppedFor: StopReason | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #log: AttemptLog | undefined;
+  #tail: LogTail | undefined;
+  #hasEnded = false;
 
-  /** @param site of which the lease is; `local` is what a site is called that nobody named */
-  constructor(lease: Lease, clock: Clock, report: ReportProgress, site = 'local') {
+  constructor(lease: Lease, clock: Clock, report: ReportProgress, { site = 'local', onLog }: AttemptSurroundings = {}) {
     this.#lease = lease;
     this.#report = report;
+    this.#onLog = onLog;
     this.#clock = clock;
     this.input = lease.submitted.input;
     this.lease = { epoch: lease.epoch, version: lease.version, site };
@@ -71,6 +85,17 @@ export class Attempt implements RunningAttempt {
 
   /** Bound, since handlers take it out of their context. */
   readonly progress = (progress: Progress): Promise<void> => this.#report(this, progress);
+
+  /** Made on first use, as its tail: most small handlers write nothing. */
+  get log(): AttemptLog {
+    this.#log ??= attemptLog((record) => this.#write(record));
+    return this.#log;
+  }
+
+  get tail(): LogTail {
+    this.#tail ??= new LogTail(this.#clock);
+    return this.#tail;
+  }
 
   /** Aborts the handler's signal; the first reason stays. */
   stop(reason: StopReason): void {
@@ -104,12 +129,26 @@ export class Attempt implements RunningAttempt {
     this.#timer.unref();
   }
 
+  /** What a handler left running in this process logs nothing any more. */
+  #write(record: LogRecord): void {
+    if (this.#hasEnded) return;
+    this.tail.add('log', recordText(record), record.level);
+    this.#onLog?.(this, record);
+  }
+
   #end(ending: Ending, random: () => number): Outcome {
     clearTimeout(this.#timer);
+    this.#hasEnded = true;
     // A handler that returns although its time was up has still done its work: what it returned counts.
     const outcome =
       'failure' in ending ? this.#failed(ending.failure, random) : this.#ended('completed', ending.outputJson);
-    return ending.report === undefined ? outcome : { ...outcome, reportJson: reportJson(ending.report) };
+    const report = this.#withTail(ending.report);
+    return report === undefined ? outcome : { ...outcome, reportJson: reportJson(report) };
+  }
+
+  #withTail(report: Report | undefined): Report | undefined {
+    const log_tail = this.#tail?.lines ?? [];
+    return log_tail.length === 0 ? report : { ...report, log_tail };
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Handler } from '../ledger/define-task.ts';
 import type { Progress } from '../ledger/progress.ts';
 import type { Outcome, OutcomeKind } from '../ledger/settle.ts';
 import { Attempt } from '../runner/attempt.ts';
+import type { LogRecord } from '../runner/execute/log-record.ts';
 
 export interface RunHandlerOptions {
   /** Which attempt it is; default the first. */
@@ -34,6 +35,8 @@ export interface HandlerRun {
   readonly retryInMs: number | undefined;
   /** Everything it reported, in order. */
   readonly progress: readonly Progress[];
+  /** Everything it logged, in order. */
+  readonly log: readonly LogRecord[];
   /** The last checkpoint: what it saved, else what it was given. */
   readonly checkpoint: unknown;
 }
@@ -52,16 +55,24 @@ export async function runHandler(
 ): Promise<HandlerRun> {
   const { signal, clock = systemClock, random = () => 0.5 } = options;
   const progress: Progress[] = [];
-  const attempt = new Attempt(leaseOf(handler, input, options), clock, (_attempt, report) => {
+  const log: LogRecord[] = [];
+  const note = (_attempt: Attempt, report: Progress): Promise<void> => {
     progress.push(report);
     return Promise.resolve();
-  });
+  };
+  const lease = leaseOf(handler, input, options);
+  const attempt = new Attempt(lease, clock, note, { onLog: (_attempt, record) => log.push(record) });
   const abort = (): void => attempt.stop('abort');
   if (signal?.aborted === true) abort();
   signal?.addEventListener('abort', abort);
   try {
     const { checkpoint } = options;
-    return { ...runOf(await attempt.run(handler, random)), progress, checkpoint: lastCheckpoint(progress, checkpoint) };
+    return {
+      ...runOf(await attempt.run(handler, random)),
+      progress,
+      log,
+      checkpoint: lastCheckpoint(progress, checkpoint),
+    };
   } finally {
     signal?.removeEventListener('abort', abort);
   }

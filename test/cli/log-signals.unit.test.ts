@@ -57,6 +57,15 @@ describe('logSignals', () => {
       signals.emit('connection.lost', { purpose: 'listen', reason: 'postgres://app:hunter2@db:5432/app is gone' }),
     );
     expect(line).toMatchObject({ level: 'warn', reason: 'postgres://app:***@db:5432/app is gone' });
+    const fields = { urls: ['"postgres://app:hunter2@db/app"'] };
+    const [logged1] = logged('error', (signals) =>
+      signals.emit('attempt.logged', { taskId: 't', name: 'x.y', attempt: 1, level: 'error', message: 'away', fields }),
+    );
+    expect(logged1).toMatchObject({
+      level: 'error',
+      message: 'away',
+      fields: { urls: ['"postgres://app:***@db/app"'] },
+    });
   });
 });
 

@@ -20,7 +20,7 @@ test('a handler that returns has completed, with its output as it comes back fro
   const handler = settle.handle(({ input, attempt }) => ({ reference: `R-${input.payoutId}-${attempt}` }));
   expect(await runHandler(handler, payout)).toEqual({
     ...{ outcome: 'completed', output: { reference: 'R-7-1' }, error: undefined, retryInMs: undefined },
-    ...{ progress: [], checkpoint: undefined },
+    ...{ progress: [], log: [], checkpoint: undefined },
   });
   expect((await runHandler(handler, payout, { attempt: 3 })).output).toEqual({ reference: 'R-7-3' });
 });

@@ -1,7 +1,6 @@
-import type { Clock } from '../../clock.ts';
 import type { Child, ChildEnd } from './child.ts';
 import type { Report, RunningAttempt, StopReason, Usage } from './execution.ts';
-import { LogTail } from './log-tail.ts';
+import type { LogTail } from './log-tail.ts';
 import { sampleUsage } from './process-usage.ts';
 
 const sampleEveryMs = 500;
@@ -9,7 +8,6 @@ const sampleEveryMs = 500;
 interface AttemptWatchOptions {
   readonly child: Child;
   readonly attempt: RunningAttempt;
-  readonly clock: Clock;
   /** The attempt is to stop: called once. */
   readonly onStop: (reason: StopReason) => void;
   /** First line of the log tail, if there are others. */
@@ -25,9 +23,10 @@ export class AttemptWatch {
   #usage: Usage | undefined;
 
   constructor(options: AttemptWatchOptions) {
-    const { attempt, clock, logHead } = options;
+    const { attempt, logHead } = options;
     this.#options = options;
-    this.log = new LogTail(clock, logHead);
+    this.log = attempt.tail;
+    if (logHead !== undefined) this.log.openWith(logHead);
     this.#sampling = setInterval(() => this.sample(), sampleEveryMs);
     attempt.signal.addEventListener('abort', this.#stop, { once: true });
     if (attempt.signal.aborted) this.#stop();

@@ -6,6 +6,7 @@ import { childEnding } from './child-ending.ts';
 import type { ChildProgram, SpeakingProgram } from './child-program.ts';
 import { Conversation } from './conversation.ts';
 import type { Ending, RunningAttempt } from './execution.ts';
+import type { LogRecord } from './log-record.ts';
 import type { LogStream, LogTail } from './log-tail.ts';
 import type { ChildEntry, StartMessage, WarmStart } from './messages.ts';
 
@@ -49,6 +50,7 @@ export class ChildAttempt implements ChildListener {
       earlier,
       send: (message) => child.send(message),
       progress: (progress) => attempt.progress(progress),
+      log: (record, skipped) => this.#logged(record, skipped),
       onResult,
       onIdle: () => this.#onOver(),
       onBreach: () => child.kill(),
@@ -90,6 +92,11 @@ export class ChildAttempt implements ChildListener {
 
   output(stream: LogStream, line: string): void {
     this.log.add(stream, line);
+  }
+
+  #logged({ level, message, fields }: LogRecord, skipped: number): void {
+    if (skipped > 0) this.log.add('runner', `${skipped} line(s) of the log are left out: too many at once`);
+    this.#options.attempt.log[level](message, fields);
   }
 
   beforeSignal(): void {

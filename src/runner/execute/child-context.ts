@@ -1,5 +1,7 @@
-import type { Progress } from '../../ledger/progress.ts';
 import { encodePayload } from '../../events/payload.ts';
+import type { AttemptLog } from '../../ledger/attempt-log.ts';
+import type { Progress } from '../../ledger/progress.ts';
+import { ChildLog } from './child-log.ts';
 import type { RunningAttempt, StopReason } from './execution.ts';
 import type { ChildSays, StartMessage } from './messages.ts';
 
@@ -7,7 +9,7 @@ import type { ChildSays, StartMessage } from './messages.ts';
 const progressEveryMs = 100;
 
 /** In the child: what the handler is given, as the runner told it. */
-export class ChildContext implements RunningAttempt {
+export class ChildContext implements Omit<RunningAttempt, 'tail'> {
   readonly taskId: string;
   readonly name: string;
   input: unknown;
@@ -15,7 +17,9 @@ export class ChildContext implements RunningAttempt {
   readonly lease: { readonly epoch: number; readonly version: number; readonly site: string };
   readonly runAt: Date;
   readonly checkpoint: unknown;
+  readonly log: AttemptLog;
   readonly #say: (message: ChildSays) => void;
+  readonly #log: ChildLog;
   readonly #stop = new AbortController();
   readonly #recording = new Map<number, () => void>();
   #stoppedFor: StopReason | undefined;
@@ -26,6 +30,8 @@ export class ChildContext implements RunningAttempt {
 
   constructor({ attempt }: StartMessage, say: (message: ChildSays) => void) {
     this.#say = say;
+    this.#log = new ChildLog(say);
+    this.log = this.#log.log;
     this.taskId = attempt.taskId;
     this.name = attempt.name;
     this.input = attempt.input;
@@ -57,6 +63,7 @@ export class ChildContext implements RunningAttempt {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#waiting);
+    this.#log.close();
     for (const resolve of this.#recording.values()) resolve();
     this.#recording.clear();
   }

@@ -25,7 +25,7 @@ export class ChildExecution implements Execution {
   constructor(clock: Clock) {
     this.#place = new ChildPlace(clock);
     this.#fresh = new FreshChildren(this.#place, clock);
-    this.#exec = new ExecChildren(this.#place, clock);
+    this.#exec = new ExecChildren(this.#place);
     this.#pools = new ChildPools(this.#place, clock);
   }
 

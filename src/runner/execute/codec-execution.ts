@@ -105,6 +105,14 @@ class DecodedAttempt implements RunningAttempt {
     return this.#attempt.stoppedFor;
   }
 
+  get log(): RunningAttempt['log'] {
+    return this.#attempt.log;
+  }
+
+  get tail(): RunningAttempt['tail'] {
+    return this.#attempt.tail;
+  }
+
   /** Bound, since handlers take it out of their context. It never rejects: a checkpoint that cannot be encoded is left out. */
   readonly progress = async (progress: Progress): Promise<void> => {
     const { checkpoint, ...told } = progress;

@@ -1,6 +1,7 @@
 import { encodePayload } from '../../events/payload.ts';
 import type { Progress } from '../../ledger/progress.ts';
 import type { Ending, Usage } from './execution.ts';
+import type { LogRecord } from './log-record.ts';
 import { childMessageSchema, type ChildMessage, type RunnerMessage } from './messages.ts';
 
 /** How a child broke the protocol: the code of the attempt's failure. */
@@ -12,6 +13,8 @@ interface ConversationOptions {
   readonly earlier: ReadonlySet<string>;
   readonly send: (message: RunnerMessage) => void;
   readonly progress: (progress: Progress) => Promise<void>;
+  /** The handler logged a line; so many before it were not sent. */
+  readonly log: (record: LogRecord, skipped: number) => void;
   /** The child has said how the attempt went. */
   readonly onResult: () => void;
   /** A warm child has done with the attempt. */
@@ -85,6 +88,7 @@ export class Conversation {
 
   #take(message: ChildMessage): void {
     if (message.kind === 'progress') this.#report(message);
+    else if (message.kind === 'log') this.#options.log(message, message.skipped ?? 0);
     else if (message.kind === 'began') return;
     else if (message.kind === 'idle') this.#rest(message.rss_bytes);
     else if (message.kind === 'ready') this.#break('PROTOCOL_BROKEN');

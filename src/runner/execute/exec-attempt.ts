@@ -1,4 +1,3 @@
-import type { Clock } from '../../clock.ts';
 import { AttemptWatch } from './attempt-watch.ts';
 import type { Child, ChildEnd, ChildListener } from './child.ts';
 import type { ChildWork } from './child-attempt.ts';
@@ -20,7 +19,7 @@ export class ExecAttempt implements ChildListener {
   readonly #reports: ExecReports;
   #lastError = '';
 
-  constructor(work: ChildWork<ChildProgram>, child: Child, clock: Clock) {
+  constructor(work: ChildWork<ChildProgram>, child: Child) {
     const { attempt, program } = work;
     this.#work = work;
     this.#reports = new ExecReports({
@@ -30,7 +29,7 @@ export class ExecAttempt implements ChildListener {
     });
     // It understands nothing but signals, so the first one is what an aborted signal is to a handler.
     const onStop = (): void => child.terminate(attempt.stoppedFor ?? 'shutdown', program.graceMs);
-    this.#watch = new AttemptWatch({ child, attempt, clock, onStop });
+    this.#watch = new AttemptWatch({ child, attempt, onStop });
   }
 
   message(line: string): void {

@@ -1,4 +1,3 @@
-import type { Clock } from '../../clock.ts';
 import type { ChildWork } from './child-attempt.ts';
 import type { ChildPlace } from './child-place.ts';
 import type { ChildProgram } from './child-program.ts';
@@ -13,11 +12,9 @@ import type { Ending } from './execution.ts';
  */
 export class ExecChildren {
   readonly #place: ChildPlace;
-  readonly #clock: Clock;
 
-  constructor(place: ChildPlace, clock: Clock) {
+  constructor(place: ChildPlace) {
     this.#place = place;
-    this.#clock = clock;
   }
 
   /** @throws AttemptFailure INVALID_INPUT, CHILD_SPAWN_FAILED */
@@ -27,7 +24,7 @@ export class ExecChildren {
     writeExecFiles(directory, attempt);
     const env = { ...program.env, ...execVariables(directory, attempt) };
     const child = await this.#place.start({ ...program, args, env }, directory);
-    const running = new ExecAttempt(work, child, this.#clock);
+    const running = new ExecAttempt(work, child);
     child.listen(running);
     return running.ending(await child.ended);
   }

@@ -1,5 +1,6 @@
 import type { Handler, HandlerContext } from '../../ledger/define-task.ts';
 import type { Failure } from './failure.ts';
+import type { LogTail } from './log-tail.ts';
 
 /** Why the runner tells an attempt to stop. */
 export type StopReason = 'abort' | 'timeout' | 'lease lost' | 'shutdown';
@@ -9,12 +10,14 @@ export interface RunningAttempt extends HandlerContext<unknown> {
   /** Replaced by what the schema of the definition made of it. */
   input: unknown;
   readonly stoppedFor: StopReason | undefined;
+  /** What it wrote last. */
+  readonly tail: LogTail;
 }
 
-/** What an execution saw of an attempt from outside; enters the event of its outcome. Nothing of it is said inline. */
+/** What an execution saw of an attempt from outside; enters the event of its outcome. Inline only its log is. */
 export interface Report {
   readonly usage?: Usage;
-  /** The last lines of stdout and stderr, each `TIME STREAM TEXT`. */
+  /** The last lines it wrote, each `TIME LEVEL STREAM TEXT`; see `LogTail`. */
   readonly log_tail?: readonly string[];
   readonly exit_code?: number;
   readonly exit_signal?: string;

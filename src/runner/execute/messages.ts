@@ -104,6 +104,19 @@ export const childMessageSchema = z.discriminatedUnion('kind', [
     message: z.string().optional(),
     checkpoint: z.unknown().optional(),
   }),
+  /**
+   * A line the handler logged (`log.warn(message, fields)`): cut to 1000 bytes before it is sent, the fields a JSON object of
+   * as many or left out. `skipped` says how many lines before it were not sent, for there were too many at once; a child
+   * that never skips leaves it out. Not answered. What is printed to stdout or stderr is no message.
+   */
+  z.object({
+    kind: z.literal('log'),
+    nonce,
+    level: z.enum(['debug', 'info', 'warn', 'error']),
+    message: z.string(),
+    fields: z.record(z.string(), z.unknown()).optional(),
+    skipped: z.int().min(0).optional(),
+  }),
   z.object({ kind: z.literal('completed'), nonce, output: z.unknown().optional(), usage }),
   z.object({
     kind: z.literal('failed'),

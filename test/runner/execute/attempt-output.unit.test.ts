@@ -6,7 +6,7 @@ import { LogTail } from '../../../src/runner/execute/log-tail.ts';
 function reading(): { output: AttemptOutput; texts: () => string[] } {
   const log = new LogTail(systemClock);
   const output = new AttemptOutput(log, 'the mark');
-  return { output, texts: () => log.lines.map((line) => line.replace(/^\S+ /, '')) };
+  return { output, texts: () => log.lines.map((line) => line.replace(/^\S+ \S+ /, '')) };
 }
 
 test('the empty line before the mark is the child’s own, all others are the handler’s', () => {

@@ -61,6 +61,17 @@ export const both = [
     await progress({ checkpoint: { page: 7 } });
     return 'saved';
   }),
+  task('logs', ({ log, input }) => {
+    const { debug, warn } = log;
+    debug('by the way', { page: 7, of: { all: 'ü' } });
+    warn('two\nlines');
+    for (let i = 0; i < input; i += 1) log.info(`line ${i}`);
+    log.error(new TypeError('no luck'));
+    log.info('strange', [1]);
+    log.info('large', { text: 'x'.repeat(2000) });
+    log.info('y'.repeat(5000));
+    return 'logged';
+  }),
   task('obeys', ({ signal, progress }) => {
     const told = new Promise((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(new Error(`told: ${signal.reason.message}`)));

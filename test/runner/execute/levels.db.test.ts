@@ -66,6 +66,28 @@ describe.each(['inline', 'pool', 'process'] as const)('%s', (level) => {
     expect(told).toMatchObject([{ fraction: 0.5, message: 'half' }, { checkpoint: { page: 7 } }]);
   });
 
+  test('what the handler logs is kept with its level, and its fields as JSON; nothing in it makes the attempt fail', async () => {
+    const { kind, report } = await runBehaviour('logs', { level, input: 0 });
+    expect(kind).toBe('completed');
+    const lines = report.log_tail!.map((line) => line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z /, ''));
+    expect(lines).toMatchObject([
+      'debug log by the way {"page":7,"of":{"all":"ü"}}',
+      'warn log two\nlines',
+      expect.stringMatching(/^error log TypeError: no luck\n +at .*behaviours\.mjs/),
+      'info log strange (its fields are left out: no JSON object of text)',
+      'info log large (its fields are left out: 2011 bytes)',
+      `info log ${'y'.repeat(1000)} … (cut)`,
+    ]);
+  });
+
+  test('of a flood of log lines the last are kept', async () => {
+    const { report } = await runBehaviour('logs', { level, input: 50_000 });
+    const lines = report.log_tail ?? [];
+    expect(lines.length).toBeLessThanOrEqual(50);
+    expect(lines.at(-1)).toContain(' info log yyy');
+    expect(lines.at(-5)).toMatch(/ info log line 49999$/);
+  });
+
   test.each([
     ['abort', 'aborted'],
     ['shutdown', 'released'],

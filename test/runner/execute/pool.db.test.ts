@@ -219,7 +219,7 @@ test('what an earlier attempt reports or prints late is not taken for the next o
   await expect.poll(() => effects.lines()).toEqual(['printed']);
   const { report } = await inPool(executions, 'prints', { input: ['mine', '', 'mine too'], onProgress });
   expect(told).toEqual([]);
-  const [head, ...lines] = report.log_tail!.map((line) => line.replace(/^\S+ /, ''));
+  const [head, ...lines] = report.log_tail!.map((line) => line.replace(/^\S+ \S+ /, ''));
   expect(head).toMatch(/^runner in a process that had run 1 attempt\(s\) before; 1 line\(s\) printed between attempts/);
   expect(lines.filter((line) => line.startsWith('stdout'))).toEqual(['stdout mine', 'stdout ', 'stdout mine too']);
   expect(lines).toContain('stderr to stderr');

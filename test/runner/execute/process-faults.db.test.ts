@@ -44,9 +44,9 @@ describe.each(childLevels)('%s', (level) => {
     const { kind, output, report } = await runBehaviour('prints', { level, input: [forged, 'nul \0 byte'] });
     expect([kind, output]).toEqual(['completed', 'printed']);
     const [first, second, third] = report.log_tail ?? [];
-    expect(first).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z stdout \{"kind"/);
+    expect(first).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z info stdout \{"kind"/);
     expect(second).toContain('nul \uFFFD byte');
-    expect(third).toMatch(/Z stderr to stderr$/);
+    expect(third).toMatch(/Z warn stderr to stderr$/);
   });
 
   test('of a flood of output the last lines are kept', async () => {

@@ -20,7 +20,7 @@ test('a task in a process is completed, and its history tells its usage and its 
     type: 'task.completed',
     data: {
       usage: { cpu_ms: expect.any(Number), max_rss_bytes: expect.any(Number) },
-      log_tail: expect.arrayContaining([expect.stringMatching(/Z stdout hello$/)]),
+      log_tail: expect.arrayContaining([expect.stringMatching(/Z info stdout hello$/)]),
     },
   });
   expect(await differencesFromLog(t)).toEqual([]);
@@ -98,6 +98,7 @@ const runnerScript = (level: string, file: string): string => {
     import { appendFileSync } from 'node:fs';
     import { systemClock } from ${compiled('clock.js')};
     import { Executions } from ${compiled('runner/execute/executions.js')};
+    import { LogTail } from ${compiled('runner/execute/log-tail.js')};
     import { faulty } from ${JSON.stringify(new URL('./behaviours.mjs', import.meta.url).href)};
     const executions = new Executions(systemClock);
     const attempt = (name, input) => {
@@ -105,7 +106,8 @@ const runnerScript = (level: string, file: string): string => {
       const handler = { ...found, isolation: { ...found.isolation, isolation: ${JSON.stringify(level)} } };
       return executions.of(handler).run({ taskId: 't', name, input, attempt: 1,
         lease: { epoch: 1, version: 2 }, runAt: new Date(), checkpoint: undefined, stoppedFor: undefined,
-        signal: new AbortController().signal, progress: async () => undefined }, handler);
+        signal: new AbortController().signal, progress: async () => undefined,
+        tail: new LogTail(systemClock) }, handler);
     };
     await Promise.all([
       attempt('behaves.blocks', ${JSON.stringify(file)}),
