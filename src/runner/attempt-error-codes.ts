@@ -45,7 +45,7 @@ export const attemptErrorCodes = {
   CHILD_EXITED: {
     meaning: 'The child process ended with an exit code other than 0 before the handler had said how it went.',
     remedy:
-      'Look at `exit_code`, and in `log_tail` for an error outside the handler’s promise or a call of process.exit.',
+      'Look at `exit_code`, and in `log_tail` for an error outside the handler’s promise or a call of process.exit or sys.exit.',
     unsaid: true,
   },
   CHILD_SIGNALED: {
@@ -55,7 +55,7 @@ export const attemptErrorCodes = {
     unsaid: true,
   },
   CHILD_OUT_OF_MEMORY: {
-    meaning: 'The JavaScript heap of the child process was full.',
+    meaning: 'The JavaScript heap of the child process was full, or its Python had no memory left (MemoryError).',
     remedy: 'Let the handler hold less at a time; `usage.max_rss_bytes` tells how much it had.',
     unsaid: true,
   },
@@ -65,7 +65,7 @@ export const attemptErrorCodes = {
   },
   NO_RESULT: {
     meaning: 'The child process ended with exit code 0 before the handler had said how it went.',
-    remedy: 'Look for process.exit in the handler or in what it calls.',
+    remedy: 'Look for process.exit or sys.exit in the handler or in what it calls.',
     unsaid: true,
   },
   TWO_RESULTS: {

@@ -122,7 +122,7 @@ export const childMessageSchema = z.discriminatedUnion('kind', [
     kind: z.literal('failed'),
     nonce,
     failure: z.object({
-      code: z.enum(['HANDLER_ERROR', 'INVALID_INPUT', 'INVALID_OUTPUT', 'MODULE_FAILED']),
+      code: z.enum(['HANDLER_ERROR', 'INVALID_INPUT', 'INVALID_OUTPUT', 'MODULE_FAILED', 'CHILD_OUT_OF_MEMORY']),
       error: z.record(z.string(), z.unknown()),
       advice,
     }),

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Progress } from '../../../src/ledger/progress.ts';
-import { runBehaviour, stopOnceBegun } from './run-attempt.ts';
+import { pythonLevels, runBehaviour, stopOnceBegun } from './run-attempt.ts';
 
 /** What a handler does has the same outcome wherever it runs. */
-describe.each(['inline', 'pool', 'process'] as const)('%s', (level) => {
+describe.each(['inline', 'pool', 'process', ...pythonLevels] as const)('%s', (level) => {
   test('the handler is told its attempt, its lease, its input and the checkpoint, and its output is kept', async () => {
     const lease = { attempt: 2, epoch: 3, version: 9, checkpoint: { page: 7 } };
     const ran = await runBehaviour('tells', { level, input: { n: 'ü\u2028' }, lease });
@@ -32,31 +32,24 @@ describe.each(['inline', 'pool', 'process'] as const)('%s', (level) => {
       code: 'HANDLER_ERROR',
       name: 'TypeError',
       message: 'no luck',
-      stack: expect.stringContaining('behaviours.mjs'),
+      stack: expect.stringMatching(/behaviours\.(mjs|py)/),
       cause: { name: 'RangeError', message: 'too far' },
     });
   });
 
-  test('FatalError, RetryAfter, RetryAt and the definition’s own policy are heeded', async () => {
+  test('FatalError, RetryAfter and RetryAt are heeded', async () => {
     expect(await runBehaviour('fatal', { level })).toMatchObject({ kind: 'failed', error: { name: 'FatalError' } });
     expect(await runBehaviour('later', { level })).toMatchObject({ kind: 'retry', retryInMs: 600_000 });
     const { retryInMs } = await runBehaviour('then', { level });
     expect(retryInMs).toBeGreaterThan(3_400_000);
     expect(retryInMs).toBeLessThan(3_600_001);
-    expect(await runBehaviour('hopeless', { level })).toMatchObject({ kind: 'failed', error: { name: 'RangeError' } });
   });
 
-  test('input and output are checked by their schemas, and the handler is given what they made', async () => {
-    expect(await runBehaviour('picky', { level, input: { day: '2026-01-02' } })).toMatchObject({ output: { day: 5 } });
-    expect(await runBehaviour('picky', { level, input: { day: 'secret' } })).toMatchObject({
-      kind: 'failed',
-      error: { code: 'INVALID_INPUT', details: { issues: [{ path: 'day' }] } },
-    });
-    expect(await runBehaviour('picky', { level, input: { day: '2026-01-03' } })).toMatchObject({
+  test('an output that is not JSON the ledger can store is refused', async () => {
+    expect(await runBehaviour('unstorable', { level })).toMatchObject({
       kind: 'retry',
-      error: { code: 'INVALID_OUTPUT', details: { issues: [{ path: 'day' }] } },
+      error: { code: 'INVALID_OUTPUT', details: { issues: [{ path: '$' }] } },
     });
-    expect(await runBehaviour('unstorable', { level })).toMatchObject({ error: { code: 'INVALID_OUTPUT' } });
   });
 
   test('progress and checkpoints reach the runner', async () => {
@@ -109,5 +102,24 @@ describe.each(['inline', 'pool', 'process'] as const)('%s', (level) => {
     const submitted = { protected: true } as const;
     const ran = await runBehaviour('obeys', { level, submitted, onProgress: stopOnceBegun('timeout') });
     expect(ran.kind).toBe('in_doubt');
+  });
+});
+
+/** What a definition says of its handler. */
+describe.each(['inline', 'pool', 'process'] as const)('%s', (level) => {
+  test('the definition’s own retry policy is heeded', async () => {
+    expect(await runBehaviour('hopeless', { level })).toMatchObject({ kind: 'failed', error: { name: 'RangeError' } });
+  });
+
+  test('input and output are checked by their schemas, and the handler is given what they made', async () => {
+    expect(await runBehaviour('picky', { level, input: { day: '2026-01-02' } })).toMatchObject({ output: { day: 5 } });
+    expect(await runBehaviour('picky', { level, input: { day: 'secret' } })).toMatchObject({
+      kind: 'failed',
+      error: { code: 'INVALID_INPUT', details: { issues: [{ path: 'day' }] } },
+    });
+    expect(await runBehaviour('picky', { level, input: { day: '2026-01-03' } })).toMatchObject({
+      kind: 'retry',
+      error: { code: 'INVALID_OUTPUT', details: { issues: [{ path: 'day' }] } },
+    });
   });
 });

@@ -2,10 +2,12 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { effectsFile } from '../../support/runner-process.ts';
-import { childLevels, processStart, runBehaviour, stopOnceBegun } from './run-attempt.ts';
+import { childLevels, processStart, pythonLevels, runBehaviour, stopOnceBegun } from './run-attempt.ts';
 
 /** Everything a child process can do that a function in the runner's own process cannot. */
-describe.each(childLevels)('%s', (level) => {
+describe.each([...childLevels, ...pythonLevels])('%s', (level) => {
+  const isPython = level.startsWith('python');
+
   test('a child that ends without a word is told apart by how it ended', async () => {
     const ended = async (name: string, input?: unknown): Promise<unknown[]> => {
       const { kind, error, report } = await runBehaviour(name, { level, input });
@@ -16,15 +18,8 @@ describe.each(childLevels)('%s', (level) => {
     expect(await ended('dies')).toEqual(['retry', 'CHILD_SIGNALED', 'SIGKILL']);
   });
 
-  test('an error outside the handler’s promise ends the child, and the log tail shows it', async () => {
-    const { error, report } = await runBehaviour('throws.outside', { level });
-    expect(error.code).toBe('CHILD_EXITED');
-    expect(report.log_tail?.join('\n')).toContain('Error: outside the promise');
-  });
-
   test('a full heap is recognised', async () => {
     expect(await runBehaviour('full', { level })).toMatchObject({ error: { code: 'CHILD_OUT_OF_MEMORY' } });
-    expect(await runBehaviour('aborts', { level })).toMatchObject({ error: { code: 'CHILD_SIGNALED' } });
   });
 
   test.each([['exits', 3, 'CHILD_EXITED'] as const, ['dies', null, 'CHILD_SIGNALED'] as const])(
@@ -112,10 +107,21 @@ describe.each(childLevels)('%s', (level) => {
     const { output } = await runBehaviour('environment', { level });
     vi.unstubAllEnvs();
     const { env, cwd, argv, execArgv } = output as { env: Record<string, string>; cwd: string; [key: string]: unknown };
-    const known = ['PATH', 'HOME', 'TZ', 'LANG', 'NODE_ENV', 'TMPDIR', 'BEHAVIOUR_OPEN', 'taskledger_attempt'];
+    // Python itself sets LC_CTYPE where no locale is.
+    const known = [
+      'PATH',
+      'HOME',
+      'TZ',
+      'LANG',
+      'NODE_ENV',
+      'TMPDIR',
+      'BEHAVIOUR_OPEN',
+      'taskledger_attempt',
+      'LC_CTYPE',
+    ];
     expect(Object.keys(env).filter((name) => !known.includes(name))).toEqual([]);
     expect(env).toMatchObject({ BEHAVIOUR_OPEN: 'o', TMPDIR: cwd });
-    expect([argv, execArgv]).toEqual([2, []]);
+    if (!isPython) expect([argv, execArgv]).toEqual([2, []]);
     expect(output).toMatchObject({ mode: 0o700 });
     expect(existsSync(cwd)).toBe(false);
   });
@@ -131,11 +137,25 @@ describe.each(childLevels)('%s', (level) => {
   });
 
   test('usage is what the child used, also when it cannot tell itself', async () => {
-    const { report } = await runBehaviour('tells', { level });
-    expect(report.usage?.cpu_ms).toBeGreaterThan(0);
-    expect(report.usage?.max_rss_bytes).toBeGreaterThan(20 * 2 ** 20);
+    const leastBytes = (isPython ? 5 : 20) * 2 ** 20;
+    const { report } = await runBehaviour('burns', { level, input: 50 });
+    expect(report.usage?.cpu_ms).toBeGreaterThanOrEqual(50);
+    expect(report.usage?.max_rss_bytes).toBeGreaterThan(leastBytes);
     const killed = await runBehaviour('ignores', { level, onProgress: stopOnceBegun('abort') });
-    expect(killed.report.usage?.max_rss_bytes).toBeGreaterThan(20 * 2 ** 20);
+    expect(killed.report.usage?.max_rss_bytes).toBeGreaterThan(leastBytes);
+  });
+});
+
+/** What only Node does. */
+describe.each(childLevels)('%s', (level) => {
+  test('an error outside the handler’s promise ends the child, and the log tail shows it', async () => {
+    const { error, report } = await runBehaviour('throws.outside', { level });
+    expect(error.code).toBe('CHILD_EXITED');
+    expect(report.log_tail?.join('\n')).toContain('Error: outside the promise');
+  });
+
+  test('an abort that is not for want of memory is a signal', async () => {
+    expect(await runBehaviour('aborts', { level })).toMatchObject({ error: { code: 'CHILD_SIGNALED' } });
   });
 });
 

@@ -9,11 +9,14 @@ import { Attempt } from '../../../src/runner/attempt.ts';
 import type { Report } from '../../../src/runner/execute/execution.ts';
 import { Executions } from '../../../src/runner/execute/executions.ts';
 import { leaseOf } from '../fakes.ts';
+import { pythonBehaviour } from './python-behaviours.ts';
 
-export type Level = 'inline' | 'pool' | 'process';
+export type Level = 'inline' | 'pool' | 'process' | 'python pool' | 'python process';
 
-/** Those whose attempts run in child processes. */
+/** Those whose attempts run in child processes of Node. */
 export const childLevels = ['process', 'pool'] as const;
+/** The same behaviours in Python. */
+export const pythonLevels = ['python process', 'python pool'] as const;
 
 /** Where child processes import the behaviours from, and what they export. */
 const behavioursUrl = new URL('./behaviours.mjs', import.meta.url).href;
@@ -21,6 +24,8 @@ const behaviours = (await import(/* @vite-ignore */ behavioursUrl)) as { both: H
 
 /** The handler of `behaves.NAME`, at a level. */
 export function behaviour(name: string, level: Level = 'process'): Handler {
+  if (level === 'python pool') return pythonBehaviour(name, 'pool');
+  if (level === 'python process') return pythonBehaviour(name, 'process');
   const found = [...behaviours.both, ...behaviours.faulty].find(
     ({ definition }) => definition.name === `behaves.${name}`,
   )!;
