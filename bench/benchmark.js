@@ -1,86 +1,72 @@
-// Runs one benchmark: starts the server, gives everybody their turns, reports, cleans up – also when interrupted.
+// A benchmark that gives everybody their turns on one server: from its start to the figures.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { benchmarks } from './benchmarks/index.js';
-import { describeMachine } from './machine.js';
 import { measureInterleaved } from './measure.js';
 import { peers } from './peers/index.js';
 import { taskledger } from './peers/taskledger.js';
-import { killProcesses } from './processes.js';
-import { round3, table, writeResults } from './report.js';
+import { profileDirectory } from './profile.js';
+import { profileProcesses } from './processes.js';
+import { table } from './report.js';
 import { startServer } from './server.js';
 import { summarise } from './summary.js';
 
-const progress = (line) => process.stderr.write(`${line}\n`);
-
-export async function runBenchmark({ name, rounds, quick, json, peers: wanted, baseline }) {
-  const openers = choosePeers(wanted);
-  if (baseline !== undefined) openers.baseline = checkoutPeer(baseline);
-  const stopOnSignals = (server) => {
-    let stopping = false;
-    const stop = async (code) => {
-      if (stopping) return;
-      stopping = true;
-      killProcesses();
+/**
+ * @param measuresOf size → the measures; what one is: see README.md
+ * @returns what a part of parts.js does
+ */
+export const sideBySide =
+  (measuresOf) =>
+  async ({ size, rounds = size.rounds, peers: wanted, baseline, profile, deadline, tell, progress }) => {
+    const openers = choosePeers(wanted, progress);
+    if (baseline !== undefined) openers.baseline = checkoutPeer(baseline);
+    if (profile) profileProcesses(profileDirectory());
+    const server = await startServer({}, { profile });
+    try {
+      const results = {
+        rounds,
+        postgres: server.described,
+        measures: [],
+      };
+      const measures = measuresOf(size);
+      const startedAt = performance.now();
+      for (const [i, measure] of measures.entries()) {
+        // Each measure has its share of the time; what is over, no further round is begun.
+        const share = startedAt + ((deadline - startedAt) * (i + 1)) / measures.length;
+        const late = () => performance.now() > share;
+        const series = await measureInterleaved({
+          ...{ server, openers, measure, late, progress },
+          ...times(size, rounds),
+        });
+        const { id, title, unit, figures, everyVariant, tasks, goals = [] } = measure;
+        const summary = summarise(measure, series);
+        results.measures.push({ id, title, unit, figures, everyVariant, tasks, goals, summary, series });
+        tell(table(measure, summary));
+      }
+      return results;
+    } finally {
       await server.stop();
-      process.exit(code);
-    };
-    process.on('SIGINT', () => stop(130));
-    process.on('SIGTERM', () => stop(143));
-    process.on('SIGHUP', () => stop(129));
-    return () => stopping;
+    }
   };
 
-  const server = await startServer();
-  const interrupted = stopOnSignals(server);
-  try {
-    const results = {
-      benchmark: name,
-      at: new Date().toISOString(),
-      quick,
-      rounds,
-      machine: describeMachine(),
-      postgres: { version: server.version, settings: server.settings },
-      measures: [],
-    };
-    for (const measure of benchmarks[name](quick)) {
-      const series = await measureInterleaved(server, openers, measure, rounds, progress);
-      const { title, unit, tasks, goals } = measure;
-      const summary = summarise(measure, series);
-      results.measures.push({ title, unit, tasks, goals, summary, series });
-      if (!json) process.stdout.write(`${table(measure, summary)}\n`);
-    }
-    const file = writeResults(results, quick);
-    if (json) process.stdout.write(`${JSON.stringify(results, round3, 2)}\n`);
-    else process.stdout.write(`\n${quick ? 'Quick run: the figures mean little. ' : ''}Written to bench/${file}\n`);
-    await server.stop();
-  } catch (error) {
-    if (interrupted()) return; // everything fails at once when the server goes
-    killProcesses();
-    await server.stop();
-    throw error;
-  }
-}
+/** With another number of rounds than its own, every configuration has its turn in each. */
+const times = (size, rounds) => ({ rounds, tries: rounds === size.rounds ? size.tries : undefined });
 
 /** Another checkout of ours, built, measured as one more peer: `taskledger ÷ it` is then what changed since. */
 function checkoutPeer(directory) {
   const tree = pathToFileURL(`${resolve(directory)}/`);
-  if (!existsSync(new URL('dist/index.js', tree))) {
-    progress(`Expected --baseline to name a checkout after \`npm ci\`, with dist/; found none in ${directory}.`);
-    process.exit(2);
-  }
-  return (tools) => taskledger({ ...tools, name: 'baseline', tree });
+  if (!existsSync(new URL('dist/index.js', tree)))
+    throw new Error(`expected --baseline to name a checkout after \`npm ci\`, with dist/; found none in ${directory}`);
+  return (tools) => taskledger(tools, { name: 'baseline', tree });
 }
 
 /** Peers that can't be made (taskledger before it is built) are left out with a message. */
-function choosePeers(wanted = Object.keys(peers)) {
+function choosePeers(wanted = Object.keys(peers), progress) {
+  const unknown = wanted.filter((name) => !Object.hasOwn(peers, name));
+  if (unknown.length > 0)
+    throw new Error(`--peers: expected some of ${Object.keys(peers).join(', ')}; found ${unknown.join(', ')}`);
   const usable = {};
   for (const name of wanted) {
-    if (!Object.hasOwn(peers, name)) {
-      progress(`Expected --peers to name some of ${Object.keys(peers).join(', ')}; found ${name}.`);
-      process.exit(2);
-    }
     try {
       peers[name]({ timed: undefined });
       usable[name] = peers[name];

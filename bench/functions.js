@@ -3,10 +3,9 @@
 // otherwise idle server, without network, parsing or commit.
 import pg from 'pg';
 import { migrate } from '../dist/index.js';
-import { describeMachine } from './machine.js';
 import { startServer } from './server.js';
 
-const open = { full: 1_000_000, quick: 50_000 };
+export const sizes = { full: { open: 1_000_000 }, quick: { open: 50_000 } };
 
 /** Runs `body` n times in one session; `per` tasks each time. Microseconds per task. */
 async function microseconds(client, { n = 200, per = 1, body, declare = '' }) {
@@ -153,7 +152,7 @@ async function fill(client, tasks) {
   );
 }
 
-export async function measureFunctions({ quick, json }) {
+export async function measure({ size, tell }) {
   const server = await startServer();
   try {
     const url = await server.createDatabase('functions');
@@ -161,10 +160,9 @@ export async function measureFunctions({ quick, json }) {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     await client.query('alter table taskledger.open_tasks set (autovacuum_enabled = off)');
-    const tasks = quick ? open.quick : open.full;
     // The plans are made now, while the tables are empty, and are not made again.
     await client.query(`select taskledger.claim('{bench.a}', 1, 'r', 'h'), taskledger.sweep()`);
-    await fill(client, tasks);
+    await fill(client, size.open);
     const results = {};
     for (const [name, { before, ...what }] of Object.entries(cases)) {
       await client.query('begin');
@@ -172,13 +170,10 @@ export async function measureFunctions({ quick, json }) {
       results[name] = await microseconds(client, what);
       // Rolled back: every case meets the same tables.
       await client.query('rollback');
-      if (!json) process.stdout.write(`${name.padEnd(40)}${results[name].toFixed(1).padStart(12)} µs\n`);
+      tell(`${name.padEnd(40)}${results[name].toFixed(1).padStart(12)} µs`);
     }
-    if (json)
-      process.stdout.write(
-        `${JSON.stringify({ open_tasks: tasks, machine: describeMachine(), microseconds: results }, null, 2)}\n`,
-      );
     await client.end();
+    return { postgres: server.described, open_tasks: size.open, microseconds: results };
   } finally {
     await server.stop();
   }

@@ -2,35 +2,33 @@
 // child beside the same program started by hand. First the executions alone, one attempt after the other; then whole
 // tasks, by a runner with one place on a server of its own.
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { systemClock } from '../dist/clock.js';
 import { migrate, openLedger } from '../dist/index.js';
 import { Executions } from '../dist/runner/execute/executions.js';
-import { describeMachine } from './machine.js';
-import { writeResults } from './report.js';
 import { startServer } from './server.js';
+import { temporaryDirectory } from './undo.js';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
-const goals = { poolOverInlineMs: 2, processOverBare: 1.1 };
-const counts = {
+export const sizes = {
   full: { rounds: 5, warm: 500, starts: 12, tasks: 2000 },
+  whole: { rounds: 3, warm: 300, starts: 6, tasks: 1000 },
   quick: { rounds: 2, warm: 100, starts: 3, tasks: 300 },
 };
 
 /** A user's project in a directory of its own: the handlers, the same as a program, and the package. */
 async function makeProject() {
-  const directory = mkdtempSync(path.join(tmpdir(), 'taskledger-isolation-'));
+  const { directory, remove } = temporaryDirectory('isolation');
   for (const name of ['isolation-handlers.js', 'isolation-bare.js'])
     copyFileSync(here(name), path.join(directory, name));
   writeFileSync(path.join(directory, 'package.json'), '{ "type": "module" }');
   mkdirSync(path.join(directory, 'node_modules'));
   symlinkSync(here('..'), path.join(directory, 'node_modules', 'taskledger'), 'junction');
   const handlers = await import(pathToFileURL(path.join(directory, 'isolation-handlers.js')).href);
-  return { directory, handlers, bareProgram: path.join(directory, 'isolation-bare.js') };
+  return { remove, handlers, bareProgram: path.join(directory, 'isolation-bare.js') };
 }
 
 /** What an execution asks of an attempt; nothing stops it. */
@@ -151,33 +149,21 @@ async function measureTasks({ handlers: { inline, pool } }, load) {
   }
 }
 
-export async function measureIsolation({ quick, json }) {
-  const load = quick ? counts.quick : counts.full;
+export async function measure({ size, tell }) {
   const project = await makeProject();
-  let attempts;
-  let tasks;
   try {
-    attempts = await measureAttempts(project, load);
-    tasks = await measureTasks(project, load);
+    const attempts = await measureAttempts(project, size);
+    const tasks = await measureTasks(project, size);
+    const show = (value) => value.toFixed(value < 10 ? 2 : 1);
+    const lines = (ms) =>
+      Object.entries(ms).map(
+        ([name, value]) =>
+          `  ${(name === 'bare' ? 'the same program by hand' : name).padEnd(34)}${show(value).padStart(8)} ms`,
+      );
+    tell(['\none attempt, the executions alone', ...lines(attempts.ms)].join('\n'));
+    tell(['\none task, by a runner with one place', ...lines(tasks.ms)].join('\n'));
+    return { attempts, tasks };
   } finally {
-    rmSync(project.directory, { recursive: true, force: true });
+    await project.remove();
   }
-  const at = new Date().toISOString();
-  const results = { benchmark: 'isolation', at, quick, machine: describeMachine(), goals, load, attempts, tasks };
-  const file = writeResults(results, quick);
-  if (json) {
-    process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
-    return;
-  }
-  const show = (value) => value.toFixed(value < 10 ? 2 : 1);
-  const line = (what, ms) => process.stdout.write(`  ${what.padEnd(34)}${show(ms).padStart(8)} ms\n`);
-  process.stdout.write('\none attempt, the executions alone\n');
-  for (const [name, ms] of Object.entries(attempts.ms)) line(name === 'bare' ? 'the same program by hand' : name, ms);
-  process.stdout.write('\none task, by a runner with one place\n');
-  for (const [name, ms] of Object.entries(tasks.ms)) line(name, ms);
-  process.stdout.write(`
-P12 pool over inline: ${show(attempts.poolOverInlineMs)} ms an attempt, ${show(tasks.poolOverInlineMs)} ms a task (goal ≤ ${goals.poolOverInlineMs} ms)
-P12 process over the same program by hand: ${attempts.processOverBare.toFixed(3)} × (goal ≤ ${goals.processOverBare} ×)
-Written to bench/${file}
-`);
 }

@@ -1,7 +1,5 @@
 // How much memory the processes of a site hold: a daemon that seals and projects, a runner, the verification of their log.
 // Each is the command line as users start it, the load comes from here; see resident.js for what is read.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,19 +8,19 @@ import pg from 'pg';
 import { systemClock } from '../dist/clock.js';
 import { defineTask, migrate, openLedger } from '../dist/index.js';
 import { whenCaughtUp } from '../dist/projections/caught-up.js';
-import { killCommands, measured, startCommand } from './command.js';
-import { describeMachine } from './machine.js';
-import { writeResults } from './report.js';
+import { measured, startCommand } from './command.js';
 import { residentDuring } from './resident.js';
 import { startServer } from './server.js';
+import { temporaryDirectory } from './undo.js';
 
 const goalMb = 150;
 const handlers = fileURLToPath(new URL('memory-handlers.js', import.meta.url));
 const small = defineTask({ name: 'bench.small' });
 const long = defineTask({ name: 'bench.long' });
-const loads = {
+export const sizes = {
   full: { seconds: 60, queued: 100_000, long: 2000, longMs: 30_000 },
-  quick: { seconds: 15, queued: 100_000, long: 2000, longMs: 10_000 },
+  whole: { seconds: 10, queued: 50_000, long: 2000, longMs: 5000 },
+  quick: { seconds: 5, queued: 20_000, long: 2000, longMs: 3000 },
 };
 const warmUpSeconds = 3;
 const idleMs = 5000;
@@ -94,16 +92,15 @@ async function phases({ ledger, pool, url, keyFile, load, tell }) {
   await daemon.stop();
 }
 
-export async function measureMemory({ quick, json }) {
+export async function measure({ size, tell: say }) {
   const server = await startServer();
-  const directory = mkdtempSync(path.join(tmpdir(), 'taskledger-memory-'));
+  const { directory, remove } = temporaryDirectory('memory');
   const measures = [];
   const tell = (phase, megabytes) => {
     measures.push({ phase, megabytes });
-    if (json) return;
     for (const [name, { max, mean, end }] of Object.entries(megabytes))
-      process.stdout.write(
-        `${phase.padEnd(26)}${name.padEnd(14)}max ${max} MB${mean === undefined ? '' : `, mean ${mean}, at the end ${end}`}\n`,
+      say(
+        `${phase.padEnd(26)}${name.padEnd(14)}max ${max} MB${mean === undefined ? '' : `, mean ${mean}, at the end ${end}`}`,
       );
   };
   try {
@@ -113,7 +110,7 @@ export async function measureMemory({ quick, json }) {
     await measured(['site', 'init', '--key', keyFile], url);
     const pool = new pg.Pool({ connectionString: url, max: 2 });
     const ledger = await openLedger({ connectionString: url });
-    await phases({ ledger, pool, url, keyFile, load: quick ? loads.quick : loads.full, tell });
+    await phases({ ledger, pool, url, keyFile, load: size, tell });
     const { rows } = await pool.query('select sum(event_count)::int as events from taskledger.blocks');
     const { text, status, peak_mb: max } = await measured(['audit', 'verify', '--json'], url);
     if (status !== 0) throw new Error(`audit verify ended with ${status}: ${text}`);
@@ -123,15 +120,10 @@ export async function measureMemory({ quick, json }) {
     const worst = Math.max(
       ...measures.flatMap(({ megabytes }) => Object.values(megabytes).map(({ max: most }) => most)),
     );
-    const postgres = { version: server.version, settings: server.settings };
-    const at = new Date().toISOString();
-    const results = { benchmark: 'memory', at, quick, machine: describeMachine(), postgres, goalMb, worst, measures };
-    const file = writeResults(results, quick);
-    if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
-    else process.stdout.write(`\nMost of all: ${worst} MB (goal P13 ≤ ${goalMb}). Written to bench/${file}\n`);
+    say(`Most of all: ${worst} MB`);
+    return { postgres: server.described, goalMb, worst, measures };
   } finally {
-    killCommands();
     await server.stop();
-    rmSync(directory, { recursive: true, force: true });
+    await remove();
   }
 }

@@ -7,10 +7,9 @@ import { temporarySiteKey } from '../dist/events/blocks/site-key.js';
 import { sealTick } from '../dist/events/blocks/tick.js';
 import { nextSteps, projectStep } from '../dist/projections/project-next.js';
 import { projections } from '../dist/projections/projections.js';
-import { describeMachine } from './machine.js';
 import { startServer } from './server.js';
 
-const tasksOf = { full: 100_000, quick: 10_000 };
+export const sizes = { full: { tasks: 100_000 }, whole: { tasks: 50_000 }, quick: { tasks: 10_000 } };
 const batch = 5000;
 const claim = 500;
 
@@ -34,14 +33,14 @@ async function timed(work) {
   return { events, ms: performance.now() - startedAt };
 }
 
-const sizes = `
+const bytesByPart = `
   select case when c.relname ~ '^events' then 'log' when c.relname = 'blocks' then 'blocks' else regexp_replace(c.relname, '_rows_[ab]$', '') end as part,
          sum(pg_table_size(c.oid))::float8 as rows, sum(pg_indexes_size(c.oid))::float8 as indexes
     from pg_class c
    where c.relnamespace = 'taskledger'::regnamespace and c.relkind = 'r' and c.relname ~ '^events_|^blocks$|_rows_[ab]$'
    group by 1 order by 1`;
 
-export async function measureProjections({ quick, json }) {
+export async function measure({ size, tell }) {
   const server = await startServer();
   try {
     const url = await server.createDatabase('projections');
@@ -50,7 +49,7 @@ export async function measureProjections({ quick, json }) {
     await client.connect();
     const key = temporarySiteKey();
     await addSiteKey(client, key);
-    await live(client, quick ? tasksOf.quick : tasksOf.full);
+    await live(client, size.tasks);
     const measured = { seal: await timed(async () => (await sealTick(client, key)).events) };
     for (const projection of projections) {
       await client.query('select * from taskledger.begin_projection($1, $2)', [projection.name, projection.version]);
@@ -60,28 +59,21 @@ export async function measureProjections({ quick, json }) {
       });
     }
     const { events } = measured.seal;
-    const bytes = (await client.query(sizes)).rows.map(({ part, rows, indexes }) => ({
+    const bytes = (await client.query(bytesByPart)).rows.map(({ part, rows, indexes }) => ({
       part,
       rows: rows / events,
       indexes: indexes / events,
     }));
     await client.end();
-    if (json) {
-      process.stdout.write(
-        `${JSON.stringify({ machine: describeMachine(), measured, bytes_per_event: bytes }, null, 2)}\n`,
-      );
-      return;
-    }
     for (const [what, { events: read, ms }] of Object.entries(measured))
-      process.stdout.write(
-        `${what.padEnd(16)}${Math.round((read / ms) * 1000)
-          .toString()
-          .padStart(9)} events/s${((ms * 1000) / read).toFixed(1).padStart(8)} µs per event\n`,
+      tell(
+        `${what.padEnd(16)}${String(Math.round((read / ms) * 1000)).padStart(9)} events/s${((ms * 1000) / read).toFixed(1).padStart(8)} µs per event`,
       );
     for (const { part, rows, indexes } of bytes)
-      process.stdout.write(
-        `${part.padEnd(16)}${rows.toFixed(0).padStart(9)} bytes per event${indexes.toFixed(0).padStart(8)} in its indexes\n`,
+      tell(
+        `${part.padEnd(16)}${rows.toFixed(0).padStart(9)} bytes per event${indexes.toFixed(0).padStart(8)} in its indexes`,
       );
+    return { postgres: server.described, measured, bytes_per_event: bytes };
   } finally {
     await server.stop();
   }

@@ -1,5 +1,5 @@
 // From an event to the block it is sealed in, and to the projection that has read that block, while 1 000 tasks a second are
-// submitted and run; then how fast the log is verified, and how much memory the daemon, the runner and the verification take.
+// submitted and run.
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -9,9 +9,9 @@ import { addSiteKey } from '../dist/events/blocks/known-key.js';
 import { temporarySiteKey } from '../dist/events/blocks/site-key.js';
 import { createSignals, defineTask, migrate, openLedger } from '../dist/index.js';
 import { whenCaughtUp } from '../dist/projections/caught-up.js';
-import { measured } from './command.js';
-import { describeMachine } from './machine.js';
 import { startServer } from './server.js';
+
+export const sizes = { full: { seconds: 20 }, whole: { seconds: 12 }, quick: { seconds: 5 } };
 
 const small = defineTask({ name: 'bench.small' });
 const perSecond = 1000;
@@ -49,12 +49,12 @@ async function latencies(pool, projectedAt) {
   return { event_to_block: sealed.rows[0], event_to_projection: projected.rows[0] };
 }
 
-export async function measureProven({ quick, json }) {
+export async function measure({ size, tell: say }) {
   const server = await startServer();
   const results = {};
   const tell = (name, result) => {
     results[name] = result;
-    if (!json) process.stdout.write(`${name.padEnd(28)}${JSON.stringify(result)}\n`);
+    say(`${name.padEnd(28)}${JSON.stringify(result)}`);
   };
   try {
     const url = await server.createDatabase('proven');
@@ -76,32 +76,15 @@ export async function measureProven({ quick, json }) {
     await runner.start();
     await steadily(ledger, 3);
     projectedAt.clear();
-    await steadily(ledger, quick ? 5 : 20);
+    await steadily(ledger, size.seconds);
     await whenCaughtUp(pool, systemClock, { timeoutMs: 60_000 });
     const inOrder = fillUp(projectedAt);
     for (const [what, ms] of Object.entries(await latencies(pool, inOrder))) tell(what, ms);
-    const many = quick ? 20_000 : 200_000;
-    for (let i = 0; i < many; i += 5000)
-      await ledger.submitMany(
-        small,
-        Array.from({ length: 5000 }, (_, k) => ({ input: { number: i + k } })),
-      );
-    while ((await pool.query('select from taskledger.open_tasks limit 1')).rowCount > 0) await sleep(100);
-    await whenCaughtUp(pool, systemClock, { timeoutMs: 600_000 });
-    tell('daemon and runner together', { rss_mb: Math.round(process.memoryUsage.rss() / 1024 / 1024) });
     await runner.stop();
     await ledger.close();
     await opened[Symbol.asyncDispose]();
-    await server.settle(url);
-    const { rows } = await pool.query(
-      'select sum(event_count)::int as events, count(*)::int as blocks from taskledger.blocks',
-    );
-    const { text, ...verified } = await measured(['audit', 'verify', '--json'], url);
-    const [{ events }] = rows;
-    tell('audit verify', { ...rows[0], ...verified, events_per_second: Math.round(events / verified.seconds) });
-    if (verified.status !== 0) process.stdout.write(text);
     await pool.end();
-    if (json) process.stdout.write(`${JSON.stringify({ machine: describeMachine(), results }, null, 2)}\n`);
+    return { postgres: server.described, results };
   } finally {
     await server.stop();
   }

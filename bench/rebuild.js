@@ -6,10 +6,9 @@ import { migrate } from '../dist/index.js';
 import { withSnapshot } from '../dist/postgres/snapshot.js';
 import { compareOpenTasks } from '../dist/projections/open-tasks/compare-open-tasks.js';
 import { rebuildOpenTasks } from '../dist/projections/open-tasks/rebuild-open-tasks.js';
-import { describeMachine } from './machine.js';
 import { startServer } from './server.js';
 
-const events = { full: 1_000_000, quick: 50_000 };
+export const sizes = { full: { events: 1_000_000 }, quick: { events: 50_000 } };
 const batch = 5000;
 
 const submit = (keyed) => `
@@ -47,18 +46,18 @@ async function compare(pool) {
   });
 }
 
-export async function measureRebuild({ quick, json }) {
+export async function measure({ size, tell: say }) {
   const server = await startServer();
   const results = {};
   const tell = (name, { seconds: took, result }) => {
     results[name] = { seconds: took, result };
-    if (!json) process.stdout.write(`${name.padEnd(44)}${took.toFixed(2).padStart(8)} s  ${JSON.stringify(result)}\n`);
+    say(`${name.padEnd(44)}${took.toFixed(2).padStart(8)} s  ${JSON.stringify(result)}`);
   };
   const url = await server.createDatabase('rebuild');
   await migrate({ connectionString: url });
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   try {
-    await fill(pool, quick ? events.quick : events.full);
+    await fill(pool, size.events);
     const { rows } = await pool.query(
       'select count(*)::int as events, count(distinct task_id)::int as tasks from taskledger.events',
     );
@@ -69,7 +68,7 @@ export async function measureRebuild({ quick, json }) {
     await pool.query('truncate taskledger.open_tasks, taskledger.claims, taskledger.task_keys');
     tell('rebuild of empty tables', await seconds(() => rebuildOpenTasks(pool)));
     tell('rebuild --check', await seconds(() => compare(pool)));
-    if (json) process.stdout.write(`${JSON.stringify({ machine: describeMachine(), results }, null, 2)}\n`);
+    return { postgres: server.described, results };
   } finally {
     await pool.end();
     await server.stop();

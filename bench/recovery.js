@@ -6,8 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { defineTask, migrate, openLedger } from '../dist/index.js';
 import { startEmbeddedPostgres } from '../dist/postgres/embedded/start-embedded-postgres.js';
-import { describeMachine } from './machine.js';
 import { settings } from './server.js';
+import { undoable } from './undo.js';
+
+export const sizes = {
+  full: { rounds: 4, aborts: 200, loadSeconds: 8 },
+  whole: { rounds: 1, aborts: 100, loadSeconds: 5 },
+  quick: { rounds: 1, aborts: 20, loadSeconds: 3 },
+};
 
 const holder = fileURLToPath(new URL('recovery-holder.js', import.meta.url));
 const held = defineTask({ name: 'bench.held' });
@@ -32,6 +38,7 @@ function summary(ms) {
 /** Kills a runner that holds `tasks` leases; from then until each of them is started again by another runner. */
 async function releaseAfterKill(url, ledger, tasks) {
   const child = fork(holder, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const kill = undoable(() => child.kill('SIGKILL'));
   const holding = new Promise((resolve) => child.once('message', resolve));
   child.send({ url, tasks });
   await ledger.submitMany(
@@ -46,7 +53,7 @@ async function releaseAfterKill(url, ledger, tasks) {
   });
   await runner.start();
   const killedAt = performance.now();
-  child.kill('SIGKILL');
+  await kill();
   while (startedAgain.length < tasks) await sleep(20);
   await runner.stop();
   return startedAgain.map((at) => at - killedAt);
@@ -131,25 +138,25 @@ async function abortToSignal(ledger, times) {
   return ms;
 }
 
-export async function measureRecovery({ quick, json }) {
+export async function measure({ size, tell: say }) {
   const server = await startEmbeddedPostgres({ settings });
+  const stop = undoable(() => server.stop());
   const results = {};
   const tell = (name, result) => {
     results[name] = result;
-    if (!json) process.stdout.write(`${name.padEnd(48)}${JSON.stringify(result)}\n`);
+    say(`${name.padEnd(48)}${JSON.stringify(result)}`);
   };
   try {
     await migrate({ connectionString: server.url });
     const ledger = await openLedger({ connectionString: server.url });
-    const rounds = quick ? 1 : 4;
     const released = [];
-    for (let i = 0; i < rounds; i += 1) released.push(...(await releaseAfterKill(server.url, ledger, 50)));
+    for (let i = 0; i < size.rounds; i += 1) released.push(...(await releaseAfterKill(server.url, ledger, 50)));
     tell(`kill -9 → leased again, TTL ${ttlMs / 1000} s`, summary(released));
-    tell('abort → signal of the handler', summary(await abortToSignal(ledger, quick ? 20 : 200)));
-    tell('Postgres kill -9 under load', await restartUnderLoad(server, ledger, quick ? 3 : 8));
+    tell('abort → signal of the handler', summary(await abortToSignal(ledger, size.aborts)));
+    tell('Postgres kill -9 under load', await restartUnderLoad(server, ledger, size.loadSeconds));
     await ledger.close();
-    if (json) process.stdout.write(`${JSON.stringify({ machine: describeMachine(), results }, null, 2)}\n`);
+    return { results };
   } finally {
-    await server.stop();
+    await stop();
   }
 }

@@ -9,6 +9,15 @@ function statusOf(pid) {
   return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') };
 }
 
+/** Megabytes that a process holds now; undefined where there is no /proc. */
+export function residentOf(pid) {
+  try {
+    return statusOf(pid).now;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Begins the kernel's own account of the peak anew: what a process held before does not count. */
 function forgetPeak(pid) {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');

@@ -5,11 +5,10 @@ import { performance } from 'node:perf_hooks';
 import pg from 'pg';
 import { migrate } from '../dist/index.js';
 import { searchTasks } from '../dist/projections/search-tasks.js';
-import { describeMachine } from './machine.js';
 import { fillTasks, firstAt, placeAt, taskSpacingMs, withoutAutovacuum } from './search-fill.js';
 import { startServer } from './server.js';
 
-const tasksOf = { full: 10_000_000, quick: 1_000_000 };
+export const sizes = { full: { tasks: 10_000_000 }, quick: { tasks: 1_000_000 } };
 const calls = 50;
 /** A case that is far too slow is not called fifty times. */
 const patienceWithMs = 5000;
@@ -101,25 +100,24 @@ async function explained(client, search, page) {
   };
 }
 
-async function measureAll(client, { tasks, patienceMs }, tell) {
+async function measureAll(client, { tasks, patienceMs }, found) {
   for (const [name, search] of Object.entries(searches(tasks))) {
     for (const [where, page] of [
       ['first', {}],
       ['middle', { before: placeAt(Math.floor(tasks / 2)) }],
     ]) {
       const plan = await explained(client, search, page);
-      tell({ name, page: where, ...(await timed(client, search, page, patienceMs)), ...plan });
+      found({ name, page: where, ...(await timed(client, search, page, patienceMs)), ...plan });
     }
   }
 }
 
 function line({ name, page, p50_ms, p99_ms, rows, blocks, by }) {
   const numbers = [p50_ms.toFixed(1), p99_ms.toFixed(1), rows, blocks].map((n) => String(n).padStart(9)).join('');
-  return `${name.padEnd(34)}${page.padEnd(7)}${numbers}  ${by}\n`;
+  return `${name.padEnd(34)}${page.padEnd(7)}${numbers}  ${by}`;
 }
 
-export async function measureSearch({ quick, json }) {
-  const tasks = quick ? tasksOf.quick : tasksOf.full;
+export async function measure({ size: { tasks }, tell }) {
   const server = await startServer();
   const results = {};
   try {
@@ -128,25 +126,24 @@ export async function measureSearch({ quick, json }) {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     await withoutAutovacuum(client);
-    const measure = async (statistics, tasks) => {
-      if (!json)
-        process.stdout.write(`\n${statistics.padEnd(34)}page      p50 ms   p99 ms     rows   blocks  found by\n`);
+    const under = async (statistics, tasks) => {
+      tell(`\n${statistics.padEnd(34)}page      p50 ms   p99 ms     rows   blocks  found by`);
       results[statistics] = [];
       const patienceMs = statistics === 'no statistics' ? patienceWithoutMs : patienceWithMs;
       await measureAll(client, { tasks, patienceMs }, (result) => {
         results[statistics].push(result);
-        if (!json) process.stdout.write(line(result));
+        tell(line(result));
       });
     };
     await fillTasks(client, { from: 0, to: tasks / 10, tasks });
-    await measure('no statistics', tasks / 10);
+    await under('no statistics', tasks / 10);
     await client.query(analyze);
     await fillTasks(client, { from: tasks / 10, to: tasks, tasks });
-    await measure('statistics of the first tenth', tasks);
+    await under('statistics of the first tenth', tasks);
     await client.query(analyze);
-    await measure('after ANALYZE', tasks);
+    await under('after ANALYZE', tasks);
     await client.end();
-    if (json) process.stdout.write(`${JSON.stringify({ machine: describeMachine(), tasks, results }, null, 2)}\n`);
+    return { postgres: server.described, tasks, results };
   } finally {
     await server.stop();
   }

@@ -1,5 +1,6 @@
-// From rounds to one line per peer: its best configuration, medians, and our ratio to it.
-const subject = 'taskledger';
+// From rounds to lines: the best configuration of each peer, or each of its variants; medians; our ratio to it.
+export const subject = 'taskledger';
+const limit = 'bare-log';
 
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
@@ -7,34 +8,57 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** @returns one row per peer, best configuration first chosen by the median of its first figure. */
-export function summarise(measure, series) {
-  const figures = measure.unit === 'ms' ? ['p50', 'p99'] : ['perSecond'];
-  const rows = series.map((one) => summariseOne(one, figures));
-  const better = measure.unit === 'ms' ? (a, b) => a < b : (a, b) => a > b;
+/** What a measure is about; the first figure chooses the best configuration. */
+export const figuresOf = ({ unit, figures }) => figures ?? (unit === 'ms' ? ['p50', 'p99'] : ['perSecond']);
+
+/** Milliseconds and bytes are better when they are fewer. */
+const isBetter = ({ unit }, a, b) => (unit === 'tasks/s' ? a > b : a < b);
+
+/** Of each peer the series whose first figure has the best median, among those that had the most turns. */
+export function bestVariants(measure, series) {
+  const [first] = figuresOf(measure);
+  const good = ({ rounds }) => rounds.filter(({ error }) => error === undefined).map((round) => round[first]);
   const best = new Map();
-  for (const row of rows) {
-    const known = best.get(row.peer);
-    if (row.failed) {
-      if (known === undefined) best.set(row.peer, row);
-    } else if (
-      known === undefined ||
-      known.failed ||
-      better(row.figures[figures[0]].median, known.figures[figures[0]].median)
-    )
-      best.set(row.peer, row);
+  for (const one of series) {
+    const known = best.get(one.peer);
+    if (known === undefined || beats(one, known)) best.set(one.peer, one);
   }
-  const ours = best.get(subject);
-  if (ours !== undefined && !ours.failed) {
-    for (const row of best.values()) if (row !== ours && !row.failed) row.ratio = ratio(ours, row, figures);
+  return [...best.values()];
+
+  function beats(one, known) {
+    if (one.rounds.length !== known.rounds.length) return one.rounds.length > known.rounds.length;
+    const [a, b] = [good(one), good(known)];
+    if (a.length === 0 || b.length === 0) return b.length === 0 && a.length > 0;
+    return isBetter(measure, median(a), median(b));
   }
-  return [...best.values()].map((row) => ({ ...row, rounds: undefined })); // they are in the series
+}
+
+/** @returns one row per peer, or one per variant where the measure is about the variants */
+export function summarise(measure, series) {
+  const figures = figuresOf(measure);
+  const chosen = (measure.everyVariant ? series : bestVariants(measure, series)).map((one) => ({
+    one,
+    row: summariseOne(one, figures),
+  }));
+  const ours = chosen.filter(({ one }) => one.peer === subject);
+  const bare = chosen.find(({ one }) => one.peer === limit);
+  for (const { one, row } of chosen) {
+    if (row.failed) continue;
+    const mine = ours.find(({ one: { variant } }) => !measure.everyVariant || variant.label === one.variant.label);
+    if (mine !== undefined && one.peer !== subject && !mine.row.failed) row.ratio = ratio(mine.one, one, figures);
+    if (measure.unit === 'tasks/s' && bare !== undefined && bare.one !== one && !bare.row.failed)
+      row.share = ratio(one, bare.one, ['perSecond']).perSecond;
+    const first = chosen.find(({ one: { peer } }) => peer === one.peer);
+    if (measure.everyVariant && first.one !== one && !first.row.failed)
+      row.toFirst = ratio(one, first.one, figures.slice(0, 1))[figures[0]];
+  }
+  return chosen.map(({ row }) => row);
 }
 
 function summariseOne({ peer, version, variant, rounds }, figures) {
   const good = rounds.filter((round) => round.error === undefined);
-  const row = { peer, version, variant: variant.label, rounds, failed: good.length === 0 };
-  if (row.failed) return { ...row, error: rounds[0]?.error };
+  const row = { peer, version, variant: variant.label, failed: good.length === 0, rounds: good.length };
+  if (row.failed) return { ...row, error: rounds[0]?.error ?? 'it had no turn' };
   row.figures = Object.fromEntries(
     figures.map((figure) => {
       const values = good.map((round) => round[figure]);
@@ -52,7 +76,7 @@ function summariseOne({ peer, version, variant, rounds }, figures) {
 function ratio(ours, theirs, figures) {
   return Object.fromEntries(
     figures.map((figure) => {
-      const pairs = ours.rounds.map((round, i) => round[figure] / theirs.rounds[i][figure]);
+      const pairs = ours.rounds.map((round, i) => round[figure] / theirs.rounds[i]?.[figure]);
       return [figure, median(pairs.filter(Number.isFinite))];
     }),
   );

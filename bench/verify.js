@@ -6,10 +6,9 @@ import { temporarySiteKey } from '../dist/events/blocks/site-key.js';
 import { sealTick } from '../dist/events/blocks/tick.js';
 import { migrate } from '../dist/index.js';
 import { measured } from './command.js';
-import { describeMachine } from './machine.js';
 import { startServer } from './server.js';
 
-const eventsOf = { full: 10_000_000, quick: 200_000 };
+export const sizes = { full: { events: 10_000_000 }, whole: { events: 1_000_000 }, quick: { events: 200_000 } };
 const part = 100_000;
 
 const fill = `
@@ -18,12 +17,12 @@ const fill = `
          ('{"name":"bench.a","queue":"default","priority":0,"retry":{"attempts":3},"input":{"payoutId":' || g || ',"amount":12.5}}')::json
     from taskledger.site s, generate_series(1, ${part}) g`;
 
-export async function measureVerify({ quick, json }) {
+export async function measure({ size, tell: say }) {
   const server = await startServer();
   const results = {};
   const tell = (name, result) => {
     results[name] = result;
-    if (!json) process.stdout.write(`${name.padEnd(16)}${JSON.stringify(result)}\n`);
+    say(`${name.padEnd(16)}${JSON.stringify(result)}`);
   };
   try {
     const url = await server.createDatabase('verify');
@@ -32,9 +31,8 @@ export async function measureVerify({ quick, json }) {
     await client.connect();
     const key = temporarySiteKey();
     await addSiteKey(client, key);
-    const wanted = quick ? eventsOf.quick : eventsOf.full;
     const sealed = { events: 0, blocks: 0, seconds: 0 };
-    for (let recorded = 0; recorded < wanted; recorded += part) {
+    for (let recorded = 0; recorded < size.events; recorded += part) {
       await client.query(fill);
       const startedAt = performance.now();
       const { events, blocks } = await sealTick(client, key);
@@ -46,9 +44,9 @@ export async function measureVerify({ quick, json }) {
     await client.query('vacuum analyze');
     await client.end();
     const { text, ...verified } = await measured(['audit', 'verify', '--json'], url);
-    if (verified.status !== 0) process.stdout.write(text);
+    if (verified.status !== 0) throw new Error(`audit verify ended with ${verified.status}: ${text}`);
     tell('audit verify', { ...verified, events_per_second: Math.round(sealed.events / verified.seconds) });
-    if (json) process.stdout.write(`${JSON.stringify({ machine: describeMachine(), results }, null, 2)}\n`);
+    return { postgres: server.described, results };
   } finally {
     await server.stop();
   }

@@ -45,8 +45,8 @@ describe(page, () => {
 
 test('every benchmark that a page or a function names can be run', () => {
   const files = repositoryFiles();
-  const script = files.find(({ path: file }) => file === 'bench/run.js')?.text ?? '';
-  const runnable = new Set([...script.matchAll(/^ {2}(\w+): '/gm)].map(([, name]) => name));
+  const script = files.find(({ path: file }) => file === 'bench/parts.js')?.text ?? '';
+  const runnable = new Set(['report', ...[...script.matchAll(/^ {2}(\w+): \{/gm)].map(([, name]) => name)]);
   const named = files
     .filter(({ path: file }) => /\.(md|sql)$/.test(file))
     .flatMap(({ path: file, text }) =>

@@ -1,20 +1,21 @@
+import { sideBySide } from '../benchmark.js';
+import { allDone, waiting } from './all-done.js';
 import { submitBatchSize } from './sizes.js';
 
-const prepare = (peer, n) =>
-  peer.drainVariants === undefined || peer.name === 'bare-log' ? undefined : peer.submitBatch(n, submitBatchSize);
+export const sizes = {
+  full: { tasks: 100_000, single: 10_000, rounds: 3 },
+  whole: { tasks: 60_000, single: 5_000, rounds: 3, tries: 1 },
+  quick: { tasks: 20_000, single: 2_000, rounds: 1 },
+};
 
-async function allDone(peer, n) {
-  const left = await peer.remaining(n);
-  if (left !== 0) throw new Error(`${peer.name} left ${left} of ${n} tasks unfinished`);
-}
-
-export const drain = (quick) => [
+export const measure = sideBySide(({ tasks, single }) => [
   {
+    id: 'batches',
     title: 'drain, tuned batches',
     unit: 'tasks/s',
-    tasks: quick ? 20_000 : 100_000,
+    tasks,
     variants: (peer) => peer.drainVariants,
-    prepare,
+    prepare: waiting(submitBatchSize),
     run: (peer, n, variant) => peer.drain(n, variant),
     check: allDone,
     goals: [
@@ -24,11 +25,12 @@ export const drain = (quick) => [
     ],
   },
   {
+    id: 'singly',
     title: 'drain, one at a time, 24 connections',
     unit: 'tasks/s',
-    tasks: quick ? 2_000 : 10_000,
+    tasks: single,
     variants: (peer) => peer.singleVariants,
-    prepare,
+    prepare: waiting(submitBatchSize),
     run: (peer, n, variant) => peer.drainOneAtATime(n, variant),
     check: allDone,
     goals: [
@@ -36,4 +38,4 @@ export const drain = (quick) => [
       { id: 'P3', against: 'pg-boss', ratio: 2.5 },
     ],
   },
-];
+]);

@@ -1,6 +1,8 @@
 // The limit: a loop that inserts the same event rows and does nothing else. No queue, no claim, no handler.
+import { randomUUID } from 'node:crypto';
 import { migrate } from '../../dist/index.js';
 import { appTable, onEveryConnection, openPool, submitInTransactions } from '../pools.js';
+import { inBatches } from './in-batches.js';
 
 const columns = 'site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data';
 
@@ -39,9 +41,33 @@ const data = {
   }),
 };
 
+const historyBatch = 50_000;
+
+// Versions 1 to 3 of n tasks that ended long ago.
+const lives = `insert into taskledger.events (${columns})
+  select 'local', nextval('taskledger.event_seq'), 'local', 1, task.id, step.version, step.type, clock_timestamp(), session_user, null, step.data
+  from (select uuidv7() as id from generate_series(1, $1::int) offset 0) as task,
+    (values (1, 'task.submitted', $2::json), (2, 'task.leased', $3::json), (3, 'task.completed', $4::json)) as step (version, type, data)`;
+
+/** The events of n finished tasks, straight into the log. */
+export const fillHistory = (pool, n) =>
+  inBatches(n, historyBatch, (_from, count) => pool.query(lives, [count, data.submitted, data.leased, data.completed]));
+
+const drainWith = (connections) => ({ label: `${connections} connections`, connections, batch: 500 });
+
 export function bareLog({ timed }) {
   let url;
   let pool;
+
+  /** The two events of n tasks, on so many connections, a batch of tasks in each statement. */
+  async function record(n, connections, perTurn) {
+    const own = await openPool(url, connections);
+    try {
+      return await timed(() => onEveryConnection(own, n, perTurn));
+    } finally {
+      await own.end();
+    }
+  }
 
   return {
     name: 'bare-log',
@@ -52,38 +78,43 @@ export function bareLog({ timed }) {
       pool = await openPool(url, 16);
       await pool.query(appTable);
     },
-    submitBatch: (n, batch) =>
-      timed(async () => {
-        for (let i = 1; i <= n; i += batch) {
-          await pool.query({
-            name: 'submitted',
-            text: submitted,
-            values: [Math.min(batch, n - i + 1), data.submitted],
-          });
-        }
-      }),
+    timed,
+    pool: () => pool,
+    query: (text, values) => pool.query(text, values),
+    submit: (n, batch) =>
+      inBatches(n, batch, (_from, count) =>
+        pool.query({ name: 'submitted', text: submitted, values: [count, data.submitted] }),
+      ),
     submitInTransaction: (n) =>
       timed(() =>
         submitInTransactions(pool, n, (client) =>
           client.query({ name: 'submitted', text: submitted, values: [1, data.submitted] }),
         ),
       ),
-    drainVariants: [
-      { label: '2 connections', connections: 2, batch: 500 },
-      { label: '4 connections', connections: 4, batch: 500 },
-    ],
-    async drain(n, { connections, batch }) {
-      const own = await openPool(url, connections);
+    drainVariants: [drainWith(2), drainWith(4)],
+    byProcesses: (count) => drainWith(2 * count),
+    drain(n, { connections, batch }) {
       const statement = {
         name: 'leased-and-completed',
         text: leasedAndCompleted,
         values: [batch, data.leased, data.completed],
       };
-      try {
-        return await timed(() => onEveryConnection(own, n / batch, (client) => client.query(statement)));
-      } finally {
-        await own.end();
-      }
+      return record(n / batch, connections, (client) => client.query(statement));
+    },
+    singleVariants: [{ label: '24 connections', connections: 24 }],
+    // Two transactions for each task, as whoever claims and completes by itself has.
+    drainOneAtATime(n, { connections }) {
+      const one = (name, version) => ({
+        name,
+        text: `insert into taskledger.events (${columns})
+          select 'local', nextval('taskledger.event_seq'), 'local', 1, $1::uuid, ${version}, $2, clock_timestamp(), session_user, null, $3::json`,
+      });
+      const [leased, completed] = [one('leased', 2), one('completed', 3)];
+      return record(n, connections, async (client) => {
+        const id = randomUUID();
+        await client.query({ ...leased, values: [id, 'task.leased', data.leased] });
+        await client.query({ ...completed, values: [id, 'task.completed', data.completed] });
+      });
     },
     // Nothing waits here; the check is that the rows are there.
     async remaining(n) {

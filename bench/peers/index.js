@@ -1,15 +1,26 @@
-// A peer is a function of `{ timed }` (see server.js) that returns
+// A peer is a function of a server (see server.js) that returns
 //
 //   name, version
 //   setup(url)                 creates its schema in an empty database and one task kind, `bench.noop`
-//   submitBatch(n, batch)      n waiting tasks, {"i": 1} … {"i": n}                                  → a timing
-//   submitInTransaction(n, connections)   begin; one row of the app's own; one task; commit          → a timing
+//   submit(n, batch)           n waiting tasks, {"i": 1} … {"i": n}, in calls of so many
+//   submitSome(count)          one call → the ids of the tasks
+//   submitInTransaction(n)     16 connections: begin; one row of the app's own; one task; commit     → a timing
+//   fill(n)                    n waiting tasks, however it goes fastest; not timed
+//   fillFinished(n)            n tasks of the past, of a peer that keeps them
 //   drainVariants              configurations of drain worth trying: the best one counts
 //   drain(n, variant)          runs the n waiting tasks in the fastest documented way                → a timing
+//   byProcesses(count)         the configuration of drain for so many processes
 //   singleVariants
 //   drainOneAtATime(n, variant)   24 connections; each task claimed, run and completed by itself     → a timing
-//   remaining()                tasks not yet finished, as the database sees it
-//   latency(n)                 milliseconds from the call of submit to the start of the handler      → n samples
+//   sustainedVariants, sustained(n, variant)   the drain until the history is proven and searchable  → a timing
+//   liveVariants, arrivalVariants
+//   start(variant)             runners that go on from `work()` until `stop()`; see startProcesses, and `settled()`: all is done
+//   remaining(n)               tasks not yet finished, as the database sees it
+//   unfinished(ids)            which of these are not
+//   submitWays                 of `latency`: of typescript, transaction and sql those it has
+//   latency(n, way)            milliseconds from the call of submit to the start of the handler      → n samples
+//   query(text, values), pool()   its database
+//   timed                      of the server
 //   close()
 //
 // A timing is what `timed` returns: { seconds, cpuSeconds: { postgres, node } }. Starting processes and opening

@@ -1,17 +1,18 @@
 // The daemon of a site beside the runners: seals and projects all the time. It is done when no task is open and everything
 // that was recorded is sealed and projected.
 import pg from 'pg';
-import { systemClock } from '../../dist/clock.js';
-import { openDaemon } from '../../dist/daemon/open-daemon.js';
-import { addSiteKey } from '../../dist/events/blocks/known-key.js';
-import { temporarySiteKey } from '../../dist/events/blocks/site-key.js';
-import { whenCaughtUp } from '../../dist/projections/caught-up.js';
-import { createSignals } from '../../dist/index.js';
 import { serve } from '../processes.js';
 
 const hour = 3_600_000;
 
-serve(async ({ url }) => {
+serve(async ({ tree, url }) => {
+  const from = (file) => import(new URL(`dist/${file}`, tree).href);
+  const [{ systemClock }, { openDaemon }, { addSiteKey }, { temporarySiteKey }, { whenCaughtUp }, { createSignals }] =
+    await Promise.all(
+      ['clock.js', 'daemon/open-daemon.js', 'events/blocks/known-key.js', 'events/blocks/site-key.js']
+        .concat(['projections/caught-up.js', 'index.js'])
+        .map(from),
+    );
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   const key = temporarySiteKey();
   await addSiteKey(pool, key);
@@ -36,6 +37,8 @@ serve(async ({ url }) => {
       }
       await whenCaughtUp(pool, systemClock, { timeoutMs: hour });
     },
+    work: async () => {},
+    completed: () => 0,
     async close() {
       await opened[Symbol.asyncDispose]();
       await pool.end();

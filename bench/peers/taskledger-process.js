@@ -4,7 +4,7 @@ serve(async ({ built, url, runner: options }) => {
   const { defineTask, openLedger } = await import(built);
   let claimed = 0;
   let settled = 0;
-  let done;
+  let done = () => {};
   // Nobody subscribes, as in production without debug logs; what the two totals need is all that is looked at.
   const signals = {
     active: false,
@@ -26,6 +26,8 @@ serve(async ({ built, url, runner: options }) => {
       await runner.start();
       await empty;
     },
+    work: () => runner.start(),
+    completed: () => settled,
     async close() {
       await runner.stop();
       await ledger.close();

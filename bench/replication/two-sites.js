@@ -3,14 +3,11 @@ import path from 'node:path';
 import pg from 'pg';
 import { migrate, openLedger } from '../../dist/index.js';
 import { killCommands, measured, startCommand } from '../command.js';
-import { startServer } from '../server.js';
+import { siteSettings, startServer } from '../server.js';
 import { openTcpLink } from './tcp-link.js';
 
-/** Two servers share the memory one has in the other benchmarks. */
-const settings = { wal_level: 'logical', shared_buffers: '512MB', max_worker_processes: '16' };
-
 async function openSite(name, directory) {
-  const server = await startServer(settings);
+  const server = await startServer(siteSettings);
   const url = await server.createDatabase(name);
   const keyFile = path.join(directory, `${name}.pem`);
   await migrate({ connectionString: url, site: name });
