@@ -4,12 +4,16 @@
 -- A runner that makes the secret itself (`own_secret`, a new one for each call) can ask recall_claims() what became of a
 -- claim whose answer was lost; without one the secret is made here.
 --
--- `lanes` are the lanes the runner knows, [{"name", "queue", "priority", "from", "from_id", "lanes_left"}] in the order to
--- look at them, highest priority first: only these are looked at, each after its low-water mark, the run_at and id of the
--- last task it gave. A lane gets its part of what is left, shared evenly with the `lanes_left` - 1 lanes of its priority
--- still to come, so that a busy lane does not starve the others. Without them every lane of `names` (and `queues`)
--- is looked at from its start. Rows that commit late, or come with a higher priority, are found by that wider look alone:
--- a runner takes it at least every second.
+-- `lanes` are the lanes the runner knows, [{"name", "pin", "queue", "priority", "group", "from", "from_id", "lanes_left"}] in the
+-- order to look at them, highest priority first: only these are looked at, each after its low-water mark, the run_at and id
+-- of the last task it gave. A lane gets its part of what is left, shared evenly with the `lanes_left` - 1 lanes of its
+-- priority still to come, so that a busy lane does not starve the others. Without them every lane of `names` (and
+-- `queues`) is looked at from its start. Rows that commit late, or come with a higher priority, are found by that wider look
+-- alone: a runner takes it at least every second.
+--
+-- `offers` says what the runner can run, [{"name", "pin", "leased"}], instead of `names`: lanes of no other name and pin are looked
+-- at, and the members of `leased` (plugin, manifest_digest, limits) are recorded in each lease event. Without it: the
+-- lanes of `names` that ask for no plugin.
 --
 -- Locks:    enter_realm; then the picked rows of open_tasks, FOR UPDATE SKIP LOCKED, never waiting; then its own row of claims.
 -- Index:    open_tasks_lane for the rows of each lane; tids for the update; the stream's primary key for the inputs.
@@ -18,7 +22,7 @@
 --           million waiting rows for each claim (1.5 s). A row that changed between pick and update is left for the next claim.
 create or replace function taskledger.claim(names text[], max_tasks int, runner text, host text, ttl_ms int default 15000,
                                             queues text[] default null, lanes json default null, realm text default null,
-                                            own_secret text default null)
+                                            own_secret text default null, offers json default null)
 returns table (claim_id bigint, secret text, lease_until timestamptz, tasks text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -35,6 +39,9 @@ declare
   v_lane record;
   v_digest bytea;
   v_grant text;
+  v_names text[] := names;
+  v_pins text[];
+  v_leased text[];
   v_left int := max_tasks;
   v_ids uuid[] := '{}';
   v_lane_ids uuid[];
@@ -44,27 +51,35 @@ begin
     raise exception using errcode = 'TL002',
       message = format('Expected max_tasks from 1 to 10000 and ttl_ms from 1000 to 3600000; found %s and %s. Correct the call.', max_tasks, ttl_ms);
   end if;
+  if claim.offers is not null then
+    select o.names, o.pins, o.leased into v_names, v_pins, v_leased from taskledger.read_offers(claim.offers) o;
+  end if;
   v_here := taskledger.enter_realm(claim.realm);
 
   for v_lane in
-    select l.name, l.queue, l.priority, coalesce(l."from", '-infinity') as from_time,
-           coalesce(l.from_id, '00000000-0000-0000-0000-000000000000') as from_id, coalesce(l.lanes_left, 1) as lanes_left
-      from json_to_recordset(coalesce(claim.lanes, taskledger.present_lanes(claim.names, claim.queues)))
-             as l(name text, queue text, priority smallint, "from" timestamptz, from_id uuid, lanes_left int)
-     where l.name = any (claim.names)
+    select l.name, coalesce(l.pin, '') as pin, l.queue, l.priority, coalesce(l."group", '') as "group",
+           coalesce(l."from", '-infinity') as from_time,
+           coalesce(l.from_id, '00000000-0000-0000-0000-000000000000') as from_id, coalesce(l.lanes_left, 1) as lanes_left,
+           case when claim.offers is null then case when l.name = any (v_names) and coalesce(l.pin, '') = '' then '' end
+                else (select o.leased from unnest(v_names, v_pins, v_leased) o(name, pin, leased)
+                       where o.name = l.name and o.pin = coalesce(l.pin, '') limit 1) end as leased
+      from json_to_recordset(coalesce(claim.lanes, taskledger.present_lanes(v_names, claim.queues, v_pins)))
+             as l(name text, pin text, queue text, priority smallint, "group" text, "from" timestamptz, from_id uuid, lanes_left int)
   loop
+    continue when v_lane.leased is null;
     if v_digest is null then
       claim_id := nextval('taskledger.claim_ids');
       secret := coalesce(claim.own_secret, gen_random_uuid()::text);
       lease_until := v_now + claim.ttl_ms * interval '1 millisecond';
       v_digest := taskledger.secret_digest(secret);
       v_grant := ',"claim":"' || claim_id || '","runner":' || to_json(claim.runner)::text || ',"host":' || to_json(claim.host)::text
-        || ',"ttl_ms":' || claim.ttl_ms || ',"lease_digest":"' || encode(v_digest, 'hex') || '"}';
+        || ',"ttl_ms":' || claim.ttl_ms || ',"lease_digest":"' || encode(v_digest, 'hex') || '"';
     end if;
     with picked as (
       select t.ctid as tid
         from taskledger.open_tasks t
-       where t.name = v_lane.name and t.queue = v_lane.queue and t.priority = v_lane.priority
+       where t.name = v_lane.name and t.pin = v_lane.pin and t.queue = v_lane.queue and t.rank = -v_lane.priority
+         and t."group" = v_lane."group"
          and (t.run_at, t.task_id) > (v_lane.from_time, v_lane.from_id) and t.run_at <= v_now
          and t.state = 'pending' and t.realm = v_here.realm
          and (t.start_before is null or t.start_before > v_now or t.attempt > 0) and (t.deadline is null or t.deadline > v_now)
@@ -81,7 +96,7 @@ begin
     ), logged as (
       insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, data)
       select v_here.site, nextval('taskledger.event_seq'), v_here.realm, v_here.epoch, l.task_id, l.version,
-             'task.leased', v_now, v_actor, ('{"attempt":' || l.attempt || v_grant)::json
+             'task.leased', v_now, v_actor, ('{"attempt":' || l.attempt || v_grant || v_lane.leased || '}')::json
         from leased l
     )
     select array_agg(l.task_id),

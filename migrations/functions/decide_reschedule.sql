@@ -26,7 +26,8 @@ begin
   update taskledger.open_tasks t
      set version = t.version + 1,
          run_at = coalesce(date_trunc('milliseconds', (decide_reschedule.data ->> 'start_after')::timestamptz), t.run_at),
-         priority = coalesce((decide_reschedule.data ->> 'priority')::smallint, t.priority)
+         priority = coalesce((decide_reschedule.data ->> 'priority')::smallint, t.priority),
+         rank = -coalesce((decide_reschedule.data ->> 'priority')::smallint, t.priority)
    where t.task_id = decide_reschedule.task_id;
   perform pg_notify('taskledger', v_task.name);
   return 'pending';

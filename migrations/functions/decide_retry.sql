@@ -14,6 +14,7 @@ as $$
 #variable_conflict use_column
 declare
   v_task record;
+  v_priority smallint;
 begin
   -- An open task may be in the hands of a claim or a settle that has not committed: its next version is theirs.
   perform from taskledger.open_tasks t where t.task_id = decide_retry.task_id for update;
@@ -28,14 +29,14 @@ begin
   insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data)
   values (decide_retry.site, nextval('taskledger.event_seq'), decide_retry.realm, decide_retry.epoch, decide_retry.task_id, v_task.version + 1,
           'task.retried', decided_at, session_user, ('{"answers":' || decide_retry.answers || '}')::json, decide_retry.data);
+  v_priority := coalesce((select e.data ->> 'priority' from taskledger.events e
+                           where e.task_id = decide_retry.task_id and e.type = 'task.rescheduled' and e.data -> 'priority' is not null
+                           order by e.epoch desc, e.version desc limit 1), v_task.data ->> 'priority')::smallint;
   insert into taskledger.open_tasks (task_id, run_at, submitted_seq, version, attempts, priority, protected, state, realm,
-                                     submitted_site, name, queue, checkpoint)
+                                     submitted_site, name, queue, rank, "group", pin, checkpoint)
   values (decide_retry.task_id, decided_at, v_task.seq, v_task.version + 1, (v_task.data -> 'retry' ->> 'attempts')::numeric::int,
-          coalesce((select e.data ->> 'priority' from taskledger.events e
-                     where e.task_id = decide_retry.task_id and e.type = 'task.rescheduled' and e.data -> 'priority' is not null
-                     order by e.epoch desc, e.version desc limit 1), v_task.data ->> 'priority')::smallint,
-          coalesce((v_task.data ->> 'protected')::boolean, false), 'pending', decide_retry.realm,
-          v_task.site, v_task.data ->> 'name', v_task.data ->> 'queue',
+          v_priority, coalesce((v_task.data ->> 'protected')::boolean, false), 'pending', decide_retry.realm,
+          v_task.site, v_task.data ->> 'name', v_task.data ->> 'queue', -v_priority, coalesce(v_task.data ->> 'group', ''), coalesce(v_task.data ->> 'plugin', ''),
           (select e.data -> 'checkpoint' from taskledger.events e
             where e.task_id = decide_retry.task_id and e.type = 'task.progressed' and e.data -> 'checkpoint' is not null
             order by e.epoch desc, e.version desc limit 1));

@@ -68,7 +68,7 @@ begin
                                               or e.type = 'task.resolved' and e.data ->> 'outcome' <> 'rerun'), 0)
   ), told as materialized (
     select m.task_id, m.version, s.site as submitted_site, s.seq as submitted_seq, s.realm, s.data ->> 'name' as name,
-           s.data ->> 'queue' as queue, (s.data -> 'retry' ->> 'attempts')::numeric::int as attempts,
+           s.data ->> 'queue' as queue, coalesce(s.data ->> 'group', '') as "group", coalesce(s.data ->> 'plugin', '') as pin, (s.data -> 'retry' ->> 'attempts')::numeric::int as attempts,
            coalesce((s.data ->> 'protected')::boolean, false) as protected,
            coalesce(k.data ->> 'priority', s.data ->> 'priority')::smallint as priority,
            case when m.retried is null then date_trunc('milliseconds', (s.data ->> 'start_before')::timestamptz)::timestamptz(3) end as start_before,
@@ -132,7 +132,7 @@ begin
     select t.task_id, t.run_at, t.submitted_seq,
            h.claim_id, t.start_before, t.deadline,
            t.version, t.lease_epoch, t.lease_version, t.attempt, t.attempts, t.priority, t.protected, t.state, t.realm, t.submitted_site,
-           t.name, t.queue,
+           t.name, t.queue, -t.priority as rank, t."group", t.pin,
            case when t.progress is null then null
                 when pg_input_is_valid(o.progress ->> 'recorded_at', 'timestamptz') and pg_input_is_valid(o.progress ->> 'at', 'timestamptz')
                  and (o.progress ->> 'recorded_at')::timestamptz = t.progressed_at
@@ -146,14 +146,14 @@ begin
   ), written as (
     insert into taskledger.open_tasks as o (task_id, run_at, submitted_seq, claim_id, start_before, deadline, version, lease_epoch,
                                             lease_version, attempt, attempts, priority, protected, state, realm, submitted_site,
-                                            name, queue, progress, checkpoint, abort_answers)
+                                            name, queue, rank, "group", pin, progress, checkpoint, abort_answers)
     select r.* from right_now r left join taskledger.open_tasks o on o.task_id = r.task_id
      where (o.run_at, o.submitted_seq, o.claim_id, o.start_before, o.deadline, o.version, o.lease_epoch, o.lease_version, o.attempt,
-            o.attempts, o.priority, o.protected, o.state, o.realm, o.submitted_site, o.name, o.queue, o.progress::jsonb,
+            o.attempts, o.priority, o.protected, o.state, o.realm, o.submitted_site, o.name, o.queue, o.rank, o."group", o.pin, o.progress::jsonb,
             o.checkpoint::text, o.abort_answers::jsonb)
            is distinct from
            (r.run_at, r.submitted_seq, r.claim_id, r.start_before, r.deadline, r.version, r.lease_epoch, r.lease_version, r.attempt,
-            r.attempts, r.priority, r.protected, r.state, r.realm, r.submitted_site, r.name, r.queue, r.progress::jsonb,
+            r.attempts, r.priority, r.protected, r.state, r.realm, r.submitted_site, r.name, r.queue, r.rank, r."group", r.pin, r.progress::jsonb,
             r.checkpoint::text, r.abort_answers::jsonb)
     on conflict (task_id) do update
        set run_at = excluded.run_at, submitted_seq = excluded.submitted_seq, claim_id = excluded.claim_id,
@@ -161,7 +161,7 @@ begin
            lease_epoch = excluded.lease_epoch, lease_version = excluded.lease_version, attempt = excluded.attempt,
            attempts = excluded.attempts, priority = excluded.priority, protected = excluded.protected, state = excluded.state,
            realm = excluded.realm, submitted_site = excluded.submitted_site, name = excluded.name, queue = excluded.queue,
-           progress = excluded.progress, checkpoint = excluded.checkpoint, abort_answers = excluded.abort_answers
+           rank = excluded.rank, "group" = excluded."group", pin = excluded.pin, progress = excluded.progress, checkpoint = excluded.checkpoint, abort_answers = excluded.abort_answers
     returning o.task_id
   ), removed as (
     delete from taskledger.open_tasks o where not exists (select from told t where t.task_id = o.task_id) returning o.task_id

@@ -117,11 +117,11 @@ begin
         from fresh
     ), opened as (
       insert into taskledger.open_tasks (task_id, run_at, submitted_seq, start_before, deadline, version, attempts, priority,
-                                         protected, state, realm, submitted_site, name, queue)
+                                         protected, state, realm, submitted_site, name, queue, rank, "group", pin)
       select task_id, coalesce(date_trunc('milliseconds', start_after::timestamptz), v_now), seq,
              date_trunc('milliseconds', start_before::timestamptz), date_trunc('milliseconds', deadline::timestamptz), 1,
              case retry when '{"attempts":3}' then 3 else (retry::json ->> 'attempts')::numeric::int end, priority::smallint,
-             protected::boolean, 'pending', v_realm, v_site, name, queue
+             protected::boolean, 'pending', v_realm, v_site, name, queue, -priority::smallint, coalesce("group", ''), coalesce(plugin, '')
         from fresh
     )
     select ord, task_id, v_site, seq, true from fresh;

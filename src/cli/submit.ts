@@ -18,6 +18,7 @@ interface SubmitCommandOptions extends ConnectionOptions {
   readonly key?: string;
   readonly queue?: string;
   readonly group?: string;
+  readonly plugin?: string;
   readonly priority?: number;
   readonly startAfter?: Date;
   readonly startBefore?: Date;
@@ -37,7 +38,8 @@ export function addSubmit(program: Command): void {
     .option('--inputs <file>', 'one task per line of this file (or -): the line is its input, JSON')
     .option('--key <key>', 'idempotency key: the same key and input again answers the first task')
     .option('--queue <queue>', 'queue (default: default)')
-    .option('--group <group>', 'for fairness between tenants')
+    .option('--group <group>', 'whose task it is (a tenant): groups share a queue')
+    .option('--plugin <range>', 'only by a plugin whose version is in this range, such as ^2.1')
     .option(
       '--priority <n>',
       'larger first, -100 to 100 (default: 0)',
@@ -75,11 +77,12 @@ async function submit(name: string, options: SubmitCommandOptions): Promise<void
 }
 
 function callOf(options: SubmitCommandOptions): SubmitCall {
-  const { key, queue, group, priority, startAfter, startBefore, deadline, attempts, timeout, realm } = options;
+  const { key, queue, group, plugin, priority, startAfter, startBefore, deadline, attempts, timeout, realm } = options;
   return {
     ...(key === undefined ? {} : { key }),
     ...(queue === undefined ? {} : { queue }),
     ...(group === undefined ? {} : { group }),
+    ...(plugin === undefined ? {} : { plugin }),
     ...(priority === undefined ? {} : { priority }),
     ...(startAfter === undefined ? {} : { startAfter }),
     ...(startBefore === undefined ? {} : { startBefore }),

@@ -1,11 +1,15 @@
 import type { PreparedQueryable } from '../postgres/queryable.ts';
 import type { RetryPolicy } from '../events/submitted.ts';
 
-/** Tasks of one name, queue and priority, in the order of their start times. */
+/** Tasks of one name, pin, queue, priority and group, in the order of their start times. */
 export interface Lane {
   readonly name: string;
+  /** The version range they ask of their plugin; '' for none. */
+  readonly pin: string;
   readonly queue: string;
   readonly priority: number;
+  /** Whose they are; '' for nobody in particular. */
+  readonly group: string;
   /** Low-water mark, the run_at and the id of a task: what comes before it was claimed already. */
   readonly from: string;
   readonly from_id: string;
@@ -13,8 +17,23 @@ export interface Lane {
   readonly lanes_left?: number;
 }
 
+/** Tasks a runner can run: those of this name that ask for this version range of their plugin. */
+export interface Offer {
+  readonly name: string;
+  /** The range as the tasks have it; '' for those that ask for none. */
+  readonly pin: string;
+  /** Recorded in the lease event of each. */
+  readonly leased?: {
+    readonly plugin?: string;
+    readonly manifest_digest?: string;
+    readonly limits?: Readonly<Record<string, unknown>>;
+  };
+}
+
 export interface ClaimRequest {
   readonly names: readonly string[];
+  /** Only these, whatever `names` says; undefined means tasks of `names` that ask for no plugin. */
+  readonly offers?: readonly Offer[] | undefined;
   /** At most that many tasks, 1 … 10 000. */
   readonly maxTasks: number;
   readonly runner: string;
@@ -33,7 +52,9 @@ export interface SubmittedData {
   readonly name: string;
   readonly input: unknown;
   readonly queue: string;
+  readonly group?: string;
   readonly priority: number;
+  readonly plugin?: string;
   readonly retry: RetryPolicy;
   readonly timeout_ms?: number;
   readonly deadline?: string;
@@ -88,13 +109,14 @@ export function claimValues(request: ClaimRequest): unknown[] {
     request.queues ?? null,
     request.lanes === undefined ? null : JSON.stringify(request.lanes),
     request.secret ?? null,
+    request.offers === undefined ? null : JSON.stringify(request.offers),
   ];
 }
 
 /** The call of `taskledger.claim` with `claimValues` as parameters from `$first` on. */
 export function claimCall(first: number): string {
   const $ = (i: number): string => `$${first + i}`;
-  return `taskledger.claim(${[0, 1, 2, 3, 4, 5, 6].map($).join(', ')}, own_secret => ${$(7)})`;
+  return `taskledger.claim(${[0, 1, 2, 3, 4, 5, 6].map($).join(', ')}, own_secret => ${$(7)}, offers => ${$(8)})`;
 }
 
 export function claimOf(row: ClaimRow): Claim {

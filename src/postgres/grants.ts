@@ -98,6 +98,7 @@ export const roleGrants = {
       'schema_status',
       ...[
         'claim',
+        'present_pins',
         'recall_claims',
         'settle',
         'renew',

@@ -93,6 +93,9 @@ export const tables = {
     progress: 'json?',
     checkpoint: 'json?',
     abort_answers: 'json?',
+    rank: 'smallint',
+    group: 'text',
+    pin: 'text',
   },
   claims: {
     claim_id: 'bigint',

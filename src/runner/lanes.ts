@@ -54,11 +54,11 @@ export class Lanes {
     }
     this.#dry = leases.length < asked;
     for (const { submitted, runAt, taskId } of leases) {
-      const { name, queue, priority } = submitted;
-      const key = `${name}\n${queue}\n${priority}`;
+      const { name, plugin: pin = '', queue, priority, group = '' } = submitted;
+      const key = `${name}\n${pin}\n${queue}\n${priority}\n${group}`;
       const known = this.#known.get(key);
       const isFurther = known === undefined || known.from < runAt || (known.from === runAt && known.from_id < taskId);
-      if (isFurther) this.#known.set(key, { name, queue, priority, from: runAt, from_id: taskId });
+      if (isFurther) this.#known.set(key, { name, pin, queue, priority, group, from: runAt, from_id: taskId });
     }
   }
 

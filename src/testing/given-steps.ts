@@ -104,13 +104,15 @@ export async function takeSteps(
 /** Exactly this task: it is the first one after its own place in its lane less one. */
 async function lease(db: PreparedQueryable, task: TaskState, ttlMs: number): Promise<Held> {
   const { id, name, queue, priority, run_at: from } = task;
+  const pin = task.plugin ?? '';
   const claim = await claimTasks(db, {
     names: [name],
     maxTasks: 1,
     runner: 'given',
     host: 'test',
     ttlMs,
-    lanes: [{ name, queue, priority, from, from_id: idBefore(id) }],
+    offers: [{ name, pin }],
+    lanes: [{ name, pin, queue, priority, group: task.group ?? '', from, from_id: idBefore(id) }],
   });
   const [got] = claim?.leases ?? [];
   if (claim === undefined || got?.taskId !== id) throw cannotFollow('leased', task);

@@ -7,8 +7,8 @@ const idsOf = (claim: Claim | undefined): string[] => (claim?.leases ?? []).map(
 
 const laneAfter = (claim: Claim): Lane => {
   const { submitted, runAt, taskId } = claim.leases.at(-1)!;
-  const { name, queue, priority } = submitted;
-  return { name, queue, priority, from: runAt, from_id: taskId, lanes_left: 1 };
+  const { name, plugin: pin = '', queue, priority, group = '' } = submitted;
+  return { name, pin, queue, priority, group, from: runAt, from_id: taskId, lanes_left: 1 };
 };
 
 test('larger priorities are claimed first, and earlier start times within a priority', async () => {

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { claimTasks, type Claim } from '../../src/ledger/claim.ts';
+import { presentPins } from '../../src/ledger/present-pins.ts';
 import { settleOutcomes } from '../../src/ledger/settle.ts';
 import { sweepOnce } from '../../src/ledger/sweep.ts';
 import { testLedger, type TestLedger } from '../support/ledger.ts';
@@ -75,6 +76,9 @@ async function everyCall({ client, plans }: { client: pg.Client; plans: string[]
   await watched('present_lanes', () => client.query(`select taskledger.present_lanes('{some.task,other.task}', null)`));
   const request = { names: ['some.task'], maxTasks, runner: 'r', host: 'h', ttlMs: 60_000 };
   const claimed = await watched('claim', () => claimTasks(client, request));
+  await watched('present_pins', () => presentPins(client, ['some.task', 'other.task']));
+  const offers = [{ name: 'some.task', pin: '^2', leased: { plugin: 'some@2.1.0' } }];
+  await watched('claim of what nobody else runs', () => claimTasks(client, { ...request, offers }));
   await watched('sweep', () => sweepOnce(client, 500));
   const held = claimed === undefined ? [] : [claimed];
   const leases = claimed?.leases ?? [];
@@ -110,4 +114,6 @@ test('plans cached while there were no tasks stay good with 300 000 of them and 
   expect(rowsTouched['submit']).toBeLessThan(100);
   expect(rowsTouched['sweep']).toBeLessThan(100);
   expect(rowsTouched['present_lanes']).toBeLessThan(100);
+  expect(rowsTouched['present_pins']).toBeLessThan(100);
+  expect(rowsTouched['claim of what nobody else runs']).toBeLessThan(100);
 });

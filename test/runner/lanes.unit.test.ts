@@ -87,13 +87,22 @@ test('lanes come by priority, and those of one priority share evenly', () => {
   ]);
 });
 
-test('queues and priorities of one name are lanes of their own', () => {
+test('queues, priorities, groups and pins of one name are lanes of their own', () => {
   const { lanes } = having(
     lane('some.task', 0, 1),
     lane('some.task', 1, 1),
     leaseOf('a', { runAt: at(1) }, { queue: 'other' }),
+    leaseOf('a', { runAt: at(1) }, { group: 'acme' }),
+    leaseOf('a', { runAt: at(1) }, { plugin: '^2' }),
   );
-  expect(lanes.next(false)).toHaveLength(3);
+  expect(lanes.next(false)).toHaveLength(5);
+  expect(lanes.next(false)?.map(({ pin, group }) => [pin, group])).toEqual([
+    ['', ''],
+    ['', ''],
+    ['', ''],
+    ['', 'acme'],
+    ['^2', ''],
+  ]);
 });
 
 test('past a thousand known lanes they are forgotten at the next look everywhere', () => {

@@ -74,7 +74,8 @@ export class World {
     const { ledger, pool } = this.t;
     switch (step.do) {
       case 'submit': {
-        const call = { retry: { attempts: step.attempts }, protected: step.isProtected };
+        const group = `tenant ${step.attempts}`;
+        const call = { retry: { attempts: step.attempts }, protected: step.isProtected, group };
         this.tasks.push((await ledger.submit(this.name, this.tasks.length, call)).id);
         return;
       }

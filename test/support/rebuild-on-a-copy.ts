@@ -3,7 +3,7 @@ import { rebuildOpenTasks } from '../../src/projections/open-tasks/rebuild-open-
 
 /** What a rebuild cannot know is left out: the newest report, when a doubt is asked about, who asks. */
 const comparable = `task_id, case state when 'in_doubt' then null else run_at end as run_at, submitted_seq, submitted_site, start_before, deadline,
-    version, lease_epoch, lease_version, attempt, attempts, priority, protected, state, realm, name, queue,
+    version, lease_epoch, lease_version, attempt, attempts, priority, protected, state, realm, name, queue, rank, "group", pin,
     progress ->> 'recorded_at' as recorded_at, checkpoint::jsonb, abort_answers::jsonb,
     case state when 'leased' then claim_id end as claim_id`;
 

@@ -34,6 +34,10 @@ function fromState(task: TaskState): ToldRow['columns'] {
     ...{ realm, name, queue, version, state, run_at, start_before, deadline },
     submitted_site: submitted.site,
     submitted_seq: String(submitted.seq),
+    // Zero has no sign in a smallint.
+    rank: 0 - task.priority,
+    group: task.group ?? '',
+    pin: task.plugin ?? '',
     attempt: task.attempt,
     attempts: task.attempts,
     priority: task.priority,

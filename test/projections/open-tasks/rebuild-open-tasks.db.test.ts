@@ -41,7 +41,7 @@ async function everyKind(t: TestLedger) {
   const retried = await submit('kind.retried', { deadline: inAnHour });
   await settleAll(t.pool, await claimSome(t.pool, 1, { names: ['kind.retried'] }), 'failed');
   await t.ledger.retry(retried, { reason: 'mended' });
-  const waiting = await submit('kind.waiting', {});
+  const waiting = await submit('kind.waiting', { group: 'acme' });
   await settleAll(t.pool, await claimSome(t.pool, 1, { names: ['kind.waiting'] }), 'retry', { retryInMs: 60_000 });
   await submit('kind.done', { key: 'k2' });
   await settleAll(t.pool, await claimSome(t.pool, 1, { names: ['kind.done'] }), 'completed');
@@ -71,6 +71,9 @@ const damages: Readonly<Record<string, string>> = {
   realm: "'fra'",
   name: "name || '.other'",
   queue: "'other'",
+  rank: 'rank + 1',
+  group: "'other'",
+  pin: "'^9'",
   progress: `case when progress is null then '{"recorded_at":"2026-01-01T00:00:00Z"}' end::json`,
   checkpoint: `case when checkpoint is null then '{"row":8}' end::json`,
   abort_answers: `case when abort_answers is null then '[["ams","1"]]' end::json`,
@@ -92,7 +95,7 @@ test('I4: damage to any column of any open task is named, and mended', async () 
   );
   expect(columns.map(({ name }) => name).sort()).toEqual(Object.keys(damages).sort());
   for (const [column, value] of Object.entries(damages)) {
-    const { rowCount } = await t.pool.query(`update taskledger.open_tasks set ${column} = ${value}`);
+    const { rowCount } = await t.pool.query(`update taskledger.open_tasks set "${column}" = ${value}`);
     const tasks = (await compared(t)).filter((difference) => difference.what === 'task');
     expect(columnsOf(tasks), column).toEqual([column]);
     // When a doubt is asked about next is nobody's decision.
