@@ -177,6 +177,7 @@ begin
                          order by c.claim_id for update skip locked);
   get diagnostics claims_removed = row_count;
 
+  -- Who is asked about a doubt, and when next, is not in the log: kept where it is known, else at once.
   with told as materialized (
     select o.task_id, o.realm, o.name from taskledger.open_tasks o where o.state = 'in_doubt'
   ), written as (
@@ -190,13 +191,6 @@ begin
     delete from taskledger.doubts d where not exists (select from told t where t.task_id = d.task_id) returning d.task_id
   )
   select (select count(*) from written), (select count(*) from removed) into doubts_written, doubts_removed;
-
-  -- Who is asked about a doubt, and when next, is not in the log: kept where it is known, else at once.
-  delete from taskledger.doubts d
-   where not exists (select from taskledger.open_tasks t where t.task_id = d.task_id and t.state = 'in_doubt');
-  insert into taskledger.doubts (task_id, realm, name, ask_at)
-  select t.task_id, t.realm, t.name, v_now from taskledger.open_tasks t where t.state = 'in_doubt' order by t.task_id
-  on conflict do nothing;
 
   with told as materialized (
     select e.realm, e.data ->> 'name' as name, e.data ->> 'key' as key, e.task_id

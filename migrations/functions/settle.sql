@@ -50,8 +50,9 @@ begin
   v_here := taskledger.enter_realm(settle.realm);
 
   -- Two statements take the rows below, each in task id order: without this one the same outcomes sent twice, told
-  -- differently the second time, could wait for each other.
-  if cardinality(task_ids) > 1 and outcomes && array['retry', 'released', 'in_doubt'] then
+  -- differently the second time, could wait for each other, and an abort that commits between the two would leave an
+  -- outcome to neither.
+  if outcomes && array['retry', 'released', 'in_doubt'] then
     perform from taskledger.open_tasks t
        join taskledger.claims c on c.claim_id = t.claim_id
         and c.secret_digest = sha256(convert_to(secrets[array_position(held, c.claim_id)], 'UTF8'))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { claimSome, inTransaction, outcomeOf, settleThese, waitsForLock } from '../support/leases.ts';
+import { claimSome, inTransaction, outcomeOf, settleAll, settleThese, waitsForLock } from '../support/leases.ts';
 import { differencesFromLog, testLedger } from '../support/ledger.ts';
 
 test('the same leases settled twice at once with different outcomes wait for each other in one order: no deadlock', async () => {
@@ -20,3 +20,21 @@ test('the same leases settled twice at once with different outcomes wait for eac
   expect((await both).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
   expect(await differencesFromLog(t)).toEqual([]);
 });
+
+test.each(['retry', 'released'] as const)(
+  'an attempt that is %s while somebody asks for an abort, not committed yet, ends with the abort: its outcome is not lost',
+  async (kind) => {
+    const t = await testLedger();
+    const { id } = await t.ledger.submit('some.task', 1);
+    const claim = await claimSome(t.pool, 1);
+    const { settled } = await inTransaction(t.pool, 'commit', async (holder) => {
+      await holder.query('select taskledger.request_abort($1)', [id]);
+      const settling = settleAll(t.pool, claim, kind);
+      await waitsForLock(t, 'taskledger.settle');
+      return { settled: settling };
+    });
+    expect(await settled).toEqual([]);
+    expect(await t.ledger.get(id)).toMatchObject({ state: 'aborted', open_requests: [] });
+    expect(await differencesFromLog(t)).toEqual([]);
+  },
+);
