@@ -80,9 +80,15 @@ export class AttemptPool {
 
   /** Gives back, unbegun, whatever waits. */
   releaseWaiting(reason: string): void {
-    for (const lease of this.#waiting.takeWhere(() => true)) {
-      this.#options.onOutcome(this.#attempt(lease).released(reason));
-    }
+    this.releaseUnbegun(
+      this.#waiting.takeWhere(() => true),
+      reason,
+    );
+  }
+
+  /** Gives back leases that never came to wait here, or do not any more. */
+  releaseUnbegun(leases: readonly Lease[], reason: string): void {
+    for (const lease of leases) this.#options.onOutcome(this.#attempt(lease).released(reason));
   }
 
   /** Gives back what still runs (a protected task becomes in doubt); its late result is dropped here. Returns how many attempts that were. */
@@ -126,13 +132,16 @@ export class AttemptPool {
 
   /**
    * The claim is lost: its attempts are told to stop, and what has not begun never begins here. Returns the affected
-   * counts; running ones still end in an outcome, which the ledger then refuses and keeps as evidence.
+   * counts; running ones still end in an outcome, which the ledger then refuses and keeps as evidence. A protected task that
+   * has not begun is given back: it would be in doubt for nothing, and where that comes too late, history says so.
    */
-  lose(claimId: string): { readonly running: number; readonly waiting: number } {
+  lose(claimId: string): { readonly running: number; readonly waiting: number; readonly released: number } {
     const running = [...this.#running].filter((attempt) => attempt.claimId === claimId);
     for (const attempt of running) attempt.stop('lease lost');
     const waiting = this.#waiting.takeWhere((lease) => lease.claimId === claimId);
-    return { running: running.length, waiting: waiting.length };
+    const released = waiting.filter(({ submitted }) => submitted.protected === true);
+    this.releaseUnbegun(released, 'its lease was lost before it began');
+    return { running: running.length, waiting: waiting.length - released.length, released: released.length };
   }
 
   #attempt(lease: Lease): Attempt {

@@ -245,8 +245,10 @@ export class Dispatcher implements Tenant {
   #learnClaim({ maxTasks, lanes }: ClaimRequest, claim: ExchangeAnswer['claim'], tookMs: number): void {
     const { runner, signals } = this.#options;
     if (claim !== undefined && tookMs >= this.#options.ttlMs * latestAnswer) {
-      // The lease may be over, and the task somebody else's: nothing of it may begin here. It expires by itself.
+      // The lease may be over, and the task somebody else's: nothing begins. Given back, a protected task is in no doubt.
       signals.emit('claim.lost', { runner, claimId: claim.claimId, tasks: claim.leases.length });
+      this.#claims.add(claim, claim.leases.length);
+      this.attempts.releaseUnbegun(claim.leases, 'its claim was answered too late to begin it');
       this.look();
       return;
     }
@@ -289,12 +291,10 @@ export class Dispatcher implements Tenant {
 
   #lookIn(ms: number): void {
     if (this.#closed) return;
-    this.#nextLook ??= setTimeout(
-      () => {
-        this.#nextLook = undefined;
-        this.look();
-      },
-      Math.max(1, ms + 1),
-    );
+    const look = (): void => {
+      this.#nextLook = undefined;
+      this.look();
+    };
+    this.#nextLook ??= setTimeout(look, Math.max(1, ms + 1));
   }
 }

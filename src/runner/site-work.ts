@@ -172,9 +172,9 @@ export class SiteWork {
   }
 
   #lose(claimId: string): void {
-    const { running, waiting } = this.dispatcher.attempts.lose(claimId);
+    const { running, waiting, released } = this.dispatcher.attempts.lose(claimId);
     this.dispatcher.forget(claimId, waiting);
-    const tasks = running + waiting;
+    const tasks = running + waiting + released;
     if (tasks > 0) this.#with.signals.emit('claim.lost', { runner: this.#with.runner, claimId, tasks });
   }
 

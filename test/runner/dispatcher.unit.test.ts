@@ -153,6 +153,33 @@ test('I2: what waits under a lost claim never runs; what runs is told to stop, a
   expect(begun).toEqual(['a']);
 });
 
+test('I2: a claim that is answered when its leases may be over is given back unbegun', async () => {
+  const handler = vi.fn();
+  const t = dispatching(handlerOf(handler), { ttlMs: 1000 });
+  t.dispatcher.resume();
+  await vi.advanceTimersByTimeAsync(901);
+  await t.grant(leases('a'));
+  expect(t.request.settle).toMatchObject({
+    held: [{ claimId: '1', secret: 'secret of 1' }],
+    outcomes: [{ taskId: 'a', kind: 'released' }],
+  });
+  await t.answer(nothing);
+  expect(t.claimsDone).toEqual(['1']);
+  expect(handler).not.toHaveBeenCalled();
+});
+
+test('of what waits under a lost claim a protected task is given back: it is not in doubt for nothing', async () => {
+  const t = dispatching(
+    handlerOf(() => new Promise(() => undefined)),
+    { concurrency: 1 },
+  );
+  t.dispatcher.resume();
+  await t.grant([leaseOf('runs'), leaseOf('waits'), leaseOf('pays', {}, { protected: true })]);
+  expect(t.dispatcher.attempts.lose('1')).toEqual({ running: 1, waiting: 1, released: 1 });
+  t.dispatcher.flush();
+  expect(t.request.settle?.outcomes).toMatchObject([{ taskId: 'pays', kind: 'released' }]);
+});
+
 test('an abort ends a waiting lease without running it, and tells a running one to stop', async () => {
   const begun: string[] = [];
   const t = dispatching(
