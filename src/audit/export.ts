@@ -5,6 +5,7 @@ import {
   type BlockRow,
   type StoredBlock,
 } from '../events/blocks/stored-block.ts';
+import { readableBlocks } from '../events/blocks/readable-blocks.ts';
 import { LedgerError } from '../errors.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import { BUNDLE_FORMAT, blockLine, type BundleRange } from './bundle/bundle-format.ts';
@@ -22,16 +23,17 @@ export interface BlockChoice {
   readonly until?: Date | undefined;
 }
 
-/** The ranges of blocks a choice comes to; empty when no block is in it. */
+/** The ranges of blocks a choice comes to, of other sites those that were proven here; empty when no block is in it. */
 export async function chosenBlocks(
   db: Queryable,
   { site, from, to, since, until }: BlockChoice,
 ): Promise<BundleRange[]> {
   const { rows } = await db.query(
-    `select site, min(number)::text as from, max(number)::text as to from taskledger.blocks
-      where ($1::text is null or site = $1) and ($2::bigint is null or number >= $2) and ($3::bigint is null or number <= $3)
-        and ($4::timestamptz is null or sealed_at >= $4) and ($5::timestamptz is null or sealed_at <= $5)
-      group by site order by site`,
+    `select b.site, min(b.number)::text as from, max(b.number)::text as to
+       from taskledger.blocks b join ${readableBlocks} r on r.site = b.site and b.number <= r.block
+      where ($1::text is null or b.site = $1) and ($2::bigint is null or b.number >= $2) and ($3::bigint is null or b.number <= $3)
+        and ($4::timestamptz is null or b.sealed_at >= $4) and ($5::timestamptz is null or b.sealed_at <= $5)
+      group by b.site order by b.site`,
     [site ?? null, from ?? null, to ?? null, since ?? null, until ?? null],
   );
   return rows as BundleRange[];

@@ -1,4 +1,5 @@
 import { LedgerError } from '../errors.ts';
+import { readableBlocks } from '../events/blocks/readable-blocks.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 
 /** A moment somebody asks about: a time, or exactly the end of a block. */
@@ -17,7 +18,7 @@ export interface Cut {
 /**
  * The position of every site at a moment. A time stands for the last block that was sealed by then; a position for itself at its
  * site, and for the time it was sealed at the others.
- * @throws LedgerError TASKLEDGER_NOT_FOUND when there is no such block
+ * @throws LedgerError TASKLEDGER_NOT_FOUND when there is no such block, TASKLEDGER_NOT_PROVEN when it is on its way here
  */
 export async function cutsAt(db: Queryable, moment: Moment): Promise<Cut[]> {
   const at = 'at' in moment ? moment.at : await sealedAt(db, moment.site, moment.block);
@@ -29,9 +30,10 @@ export async function cutsAt(db: Queryable, moment: Moment): Promise<Cut[]> {
                       (select coalesce(sum(event_count), 0) from taskledger.blocks where site = s.name)
                  else 0 end::int as unsealed
        from (select name from taskledger.site union select site from taskledger.blocks) s
+       left join ${readableBlocks} r on r.site = s.name
        left join lateral (
             select b.number, b.sealed_at from taskledger.blocks b
-             where b.site = s.name and case when s.name = $2 then b.number = $3::bigint else b.sealed_at <= $1 end
+             where b.site = s.name and b.number <= r.block and case when s.name = $2 then b.number = $3::bigint else b.sealed_at <= $1 end
              order by b.number desc limit 1) c on true
       order by s.name`,
     [at, site, block],
@@ -44,12 +46,20 @@ export async function cutsAt(db: Queryable, moment: Moment): Promise<Cut[]> {
 }
 
 async function sealedAt(db: Queryable, site: string, block: bigint): Promise<Date> {
-  const { rows } = await db.query('select sealed_at from taskledger.blocks where site = $1 and number = $2', [
-    site,
-    String(block),
-  ]);
-  const [row] = rows as { sealed_at: Date }[];
-  if (row !== undefined) return row.sealed_at;
+  const { rows } = await db.query(
+    `select b.sealed_at, b.number <= r.block as proven
+       from taskledger.blocks b left join ${readableBlocks} r on r.site = b.site where b.site = $1 and b.number = $2`,
+    [site, String(block)],
+  );
+  const [row] = rows as { sealed_at: Date; proven: boolean | null }[];
+  if (row?.proven === true) return row.sealed_at;
+  if (row !== undefined) {
+    throw new LedgerError('TASKLEDGER_NOT_PROVEN', {
+      expected: `block ${block} of site ${JSON.stringify(site)} to have arrived whole, and to be proven here`,
+      found: 'that it is not yet',
+      remedy: 'Ask again in a moment, or at its own site; see: taskledger site status',
+    });
+  }
   throw new LedgerError('TASKLEDGER_NOT_FOUND', {
     expected: `a block ${block} of site ${JSON.stringify(site)}`,
     found: 'none',

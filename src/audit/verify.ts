@@ -1,20 +1,13 @@
-import {
-  checkEvents,
-  checkHeader,
-  recomputeBlocks,
-  type Finding,
-  type RecomputedBlock,
-} from '../events/blocks/check-block.ts';
+import { recomputeBlocks, type Finding, type RecomputedBlock } from '../events/blocks/check-block.ts';
 import { readHeads, readSiteKeys, type SiteKeys, type StoredBlock } from '../events/blocks/stored-block.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import type { Head } from './heads.ts';
+import { KeptFindings } from './kept-findings.ts';
 import { eventsInTwoBlocks, looseEvents } from './loose-events.ts';
+import { readStreams, type Stream } from './streams.ts';
+import { verifyPart, type Part, type VerifiedUpTo } from './verify-part.ts';
 
-/** How far a site was verified by an earlier run: its blocks up to this one are not read again. */
-export interface VerifiedUpTo {
-  readonly number: string;
-  readonly hash: string;
-}
+export type { VerifiedUpTo };
 
 export interface VerifyOptions {
   /** Default: every site that has blocks here. */
@@ -47,12 +40,15 @@ export interface VerifiedSite {
   /** Events that are not in a block yet, and so not proven. */
   readonly unsealed: number;
   readonly oldestUnsealed: Date | undefined;
+  /** Blocks of another site that are on their way: some of their events, or a block before them, are not here yet. */
+  readonly arriving: number;
 }
 
 export interface VerifyReport {
   readonly sites: readonly VerifiedSite[];
-  /** Empty when everything is as it was sealed. */
+  /** Empty when everything is as it was sealed. The first 1000. */
   readonly findings: readonly Finding[];
+  readonly findingCount: number;
   /** Sites whose end is known from a head that was kept outside. For the others a rewritten whole cannot be excluded. */
   readonly anchored: readonly string[];
 }
@@ -67,66 +63,60 @@ const partBlocks = 500;
  * @param db a pool, so that `connections` parts can be read at the same time
  */
 export async function verifyLog(db: Queryable, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const [heads, keys, known] = await Promise.all([readHeads(db), readSiteKeys(db), sitesWithEvents(db)]);
+  const [heads, keys, streams] = await Promise.all([readHeads(db), readSiteKeys(db), readStreams(db)]);
   const sites: VerifiedSite[] = [];
-  const findings: Finding[] = [];
-  for (const site of known.filter((each) => options.site === undefined || each === options.site)) {
+  const findings = new KeptFindings();
+  for (const stream of streams.filter(({ site }) => options.site === undefined || site === options.site)) {
+    const { site } = stream;
     const head = heads.find(({ header }) => header.site === site);
-    const verified = head === undefined ? nothing : await verifyBlocks(db, head, keys, options);
+    const verified = head === undefined ? nothing : await verifyBlocks(db, { head, stream, keys }, options, findings);
     const loose = await looseEvents(db, site);
-    findings.push(...verified.findings, ...(await eventsInTwoBlocks(db, site)), ...loose.extra);
+    findings.add([...(await eventsInTwoBlocks(db, site)), ...loose.extra]);
     const { unsealed, oldestUnsealed } = loose;
-    sites.push({ site, blocks: verified.blocks, events: verified.events, head, unsealed, oldestUnsealed });
+    sites.push({ site, ...verified, head, unsealed, oldestUnsealed });
   }
   const against = (options.against ?? []).filter(({ site }) => options.site === undefined || site === options.site);
-  for (const kept of against) findings.push(...(await checkKeptHead(db, kept)));
-  return { sites, findings, anchored: [...new Set(against.map(({ site }) => site))] };
+  for (const kept of against) findings.add(await checkKeptHead(db, kept));
+  const anchored = [...new Set(against.map(({ site }) => site))];
+  return { sites, findings: findings.kept, findingCount: findings.count, anchored };
 }
 
-interface VerifiedBlocks {
-  readonly blocks: number;
-  readonly events: number;
-  readonly findings: Finding[];
-}
+type VerifiedBlocks = Pick<VerifiedSite, 'blocks' | 'events' | 'arriving'>;
 
-const nothing: VerifiedBlocks = { blocks: 0, events: 0, findings: [] };
+const nothing: VerifiedBlocks = { blocks: 0, events: 0, arriving: 0 };
 
-async function sitesWithEvents(db: Queryable): Promise<string[]> {
-  const { rows } = await db.query(
-    `select name from taskledger.site union select site from taskledger.blocks group by site order by 1`,
-    [],
-  );
-  return (rows as { name: string }[]).map(({ name }) => name);
+interface Verified {
+  readonly head: StoredBlock;
+  readonly stream: Stream;
+  readonly keys: SiteKeys;
 }
 
 async function verifyBlocks(
   db: Queryable,
-  head: StoredBlock,
-  keys: SiteKeys,
+  { head, stream, keys }: Verified,
   { resume, connections = 2, onProgress }: VerifyOptions,
+  findings: KeptFindings,
 ): Promise<VerifiedBlocks> {
-  const { site } = head.header;
+  const { site } = stream;
   const from = resume?.[site];
-  let [blocks, events] = [0, 0];
-  const findings: Finding[] = [];
+  const earlier = findings.count;
+  let [blocks, events, arriving] = [0, 0, 0];
   let before: VerifiedUpTo = from ?? { number: '0', hash: '' };
-  if (from !== undefined) findings.push(...(await checkStillThere(db, site, from)));
+  if (from !== undefined) findings.add(await checkStillThere(db, site, from));
   const parts = partsOf(db, head, BigInt(before.number) + 1n);
   for await (const part of ahead(parts, connections, ({ first, last }) => recomputeBlocks(db, site, first, last))) {
     const { first, last } = part.range;
-    findings.push(...(await checkPart(db, part.recomputed, { site, first, last, before, keys })));
-    blocks += part.recomputed.length;
-    events += part.recomputed.reduce((sum, { found }) => sum + found, 0);
+    const checked = await verifyPart(db, part.recomputed, { stream, first, last, before, keys });
+    findings.add(checked.findings);
+    blocks += checked.blocks;
+    events += checked.events;
+    arriving += checked.arriving;
     const end = part.recomputed.at(-1)?.block;
     before = { number: String(last), hash: end?.header.number === last ? end.hash : '' };
-    if (findings.length === 0) onProgress?.({ site, upTo: before, blocks, events, head: head.header.number });
+    if (findings.count === earlier && arriving === 0)
+      onProgress?.({ site, upTo: before, blocks, events, head: head.header.number });
   }
-  return { blocks, events, findings };
-}
-
-interface Part {
-  readonly first: bigint;
-  readonly last: bigint;
+  return { blocks, events, arriving };
 }
 
 /** Cuts the blocks from `first` to the head into parts of bounded size. Missing blocks are part of some part. */
@@ -161,31 +151,6 @@ async function* ahead(
     if (oldest !== undefined) yield { range: oldest.range, recomputed: await oldest.recomputed };
   }
   for (const { range, recomputed } of reading) yield { range, recomputed: await recomputed };
-}
-
-interface PartCheck extends Part {
-  readonly site: string;
-  readonly before: VerifiedUpTo;
-  readonly keys: SiteKeys;
-}
-
-async function checkPart(
-  db: Queryable,
-  recomputed: readonly RecomputedBlock[],
-  { site, first, last, before, keys }: PartCheck,
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  let prevHash = before.hash === '' ? undefined : before.hash;
-  let expected = first;
-  for (const one of recomputed) {
-    const { number } = one.block.header;
-    for (; expected < number; expected += 1n) findings.push({ kind: 'block_missing', site, block: expected });
-    findings.push(...checkHeader(one.block, keys, prevHash), ...(await checkEvents(db, one)));
-    prevHash = one.block.hash;
-    expected = number + 1n;
-  }
-  for (; expected <= last; expected += 1n) findings.push({ kind: 'block_missing', site, block: expected });
-  return findings;
 }
 
 /** The block an earlier run ended with must be the one that is stored now. */

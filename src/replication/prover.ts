@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { checkEvents, checkHeader, recomputeBlocks, type Finding } from '../events/blocks/check-block.ts';
+import { checkEvents, checkHeader, countFits, recomputeBlocks, type Finding } from '../events/blocks/check-block.ts';
 import { readSiteKeys } from '../events/blocks/stored-block.ts';
 import { connectForOneService, type ServiceConnection } from '../postgres/service-connection.ts';
 import type { Queryable } from '../postgres/queryable.ts';
@@ -92,7 +92,8 @@ export class Prover {
     for (const block of blocks) {
       const { header, hash, keyId } = block.block;
       const isNext = header.number === last.number + 1n;
-      const isComplete = block.found >= header.event_count && keys.get(site)?.has(keyId) === true;
+      const areThere = block.found >= header.event_count || !countFits(block.block);
+      const isComplete = areThere && keys.get(site)?.has(keyId) === true;
       // What is still on its way, or has to be pulled.
       if (!isNext || !isComplete) break;
       const findings = [

@@ -97,6 +97,60 @@ test('an event put into the past is named', async () => {
   expect((await t.verify()).findings).toEqual([{ kind: 'event_extra', site: 'ams', seq: 1_000_000n }]);
 });
 
+test.each([-5n, 2n ** 63n - 1n])(
+  'an event put in under the number %s, which no sequence draws, is named',
+  async (seq) => {
+    const t = await threeBlocks();
+    await t.asSuperuser(`
+    insert into taskledger.events select site, ${seq}, realm, epoch, gen_random_uuid(), version, type, occurred_at, actor, context, data, xid
+      from taskledger.events where seq = ${await seqOf(t, 15)}`);
+    expect((await t.verify()).findings).toEqual([{ kind: 'event_extra', site: 'ams', seq }]);
+  },
+);
+
+test('events of a site that nobody knows are told of', async () => {
+  const t = await threeBlocks();
+  await t.asSuperuser(`
+    select taskledger.create_stream('nowhere', false);
+    insert into taskledger.events select 'nowhere', seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data, xid
+      from taskledger.events where seq = ${await seqOf(t, 15)}`);
+  expect((await t.verify()).sites).toMatchObject([{ site: 'ams' }, { site: 'nowhere', head: undefined, unsealed: 1 }]);
+});
+
+test.each([
+  'members = int8multirange(int8range(1, 9223372036854775807)), event_count = 2147483647',
+  'members = int8multirange(int8range(1, null))',
+  'members = int8multirange(int8range(1, 2000000000)), event_count = 1999999999',
+])('a block that names more than there is ends no verification: %s', async (change) => {
+  const t = await threeBlocks();
+  await t.asSuperuser(`update taskledger.blocks set ${change} where number = 2`);
+  const { findings } = await t.verify();
+  expect(findings).toContainEqual(expect.objectContaining({ kind: 'block_altered', block: 2n }));
+  expect(findings.length).toBeLessThan(250);
+});
+
+test('blocks that are missing are named as one gap, however large', async () => {
+  const t = await threeBlocks();
+  await t.asSuperuser('update taskledger.blocks set number = 9223372036854775807 where number = 3');
+  expect((await t.verify()).findings).toContainEqual({
+    kind: 'block_missing',
+    site: 'ams',
+    block: 3n,
+    last: 2n ** 63n - 2n,
+  });
+});
+
+test('a log that was altered from end to end is counted, and not all of it is named', async () => {
+  const t = await threeBlocks();
+  await t.submit(1500);
+  await t.sealer().runOnce();
+  await t.asSuperuser(`update taskledger.events set actor = 'somebody'`);
+  const { findings, findingCount } = await t.verify();
+  // Of each block the first hundred.
+  expect(findings.length).toBe(findingCount);
+  expect(findingCount).toBe(133);
+});
+
 test('a changed column of a block is found', async () => {
   const changes = [
     `members = members - int8multirange(int8range(lower(members), lower(members) + 1))`,

@@ -18,7 +18,9 @@ export function tellFinding(finding: Finding, facts: FindingFacts): string {
     case 'block_altered':
       return `${capital(block)} is not as it was sealed: ${printable(finding.why)}.`;
     case 'block_missing':
-      return `${capital(block)} is gone.`;
+      return finding.last === undefined
+        ? `${capital(block)} is gone.`
+        : `Blocks ${finding.block} to ${finding.last} of site ${printable(finding.site)} are gone.`;
     case 'head_differs':
       return `${capital(block)} is not the one that was kept: ${printable(finding.why)}. The history up to it was replaced.`;
   }

@@ -5,6 +5,7 @@ import { countMembers, type Members } from '../members.ts';
 import { readEventsAt } from '../read.ts';
 import type { Queryable } from '../../postgres/queryable.ts';
 import { formatToken, parseToken, type Followed, type FollowedTo } from './follow-token.ts';
+import { readableBlocks } from './readable-blocks.ts';
 import { blockColumns, storedBlock, type BlockRow, type StoredBlock } from './stored-block.ts';
 
 /** One sealed event, and where it leaves you. */
@@ -36,7 +37,7 @@ const pollMs = 50;
 const pageEvents = 100;
 
 /**
- * Every sealed event of every site this database holds: block after block, in a block by seq. So each event comes once,
+ * Every sealed event of every site this database holds, of other sites once it was proven here: block after block, in a block by seq. So each event comes once,
  * however late its transaction committed, and the events of a task come in their order. Waits for new blocks for ever.
  * @throws LedgerError TASKLEDGER_INVALID_OPTION, TASKLEDGER_NOT_PROVEN when something was removed, TASKLEDGER_UNKNOWN_EVENT, and
  *   whatever pg throws; follow again from the last position
@@ -64,11 +65,11 @@ async function nextBlocks(db: Queryable, followed: Followed): Promise<StoredBloc
   const positions = [...followed].map(([site, { block, events }]) => ({ site, block: String(block), events }));
   const { rows } = await db.query(
     `select ${blockColumns}
-       from (select distinct site from taskledger.site_keys) s
+       from ${readableBlocks} s
        left join json_to_recordset($1) as f(site text, block bigint, events int) on f.site = s.site
       cross join lateral (
             select * from taskledger.blocks x
-             where x.site = s.site
+             where x.site = s.site and x.number <= s.block
                and (x.number > coalesce(f.block, 0) or x.number = f.block and x.event_count > f.events)
              order by x.number limit 1) b
       order by b.site`,
