@@ -52,8 +52,7 @@ def check_signature(public_key, message, signature):
         for name, data in {"key": der, "message": message, "signature": signature}.items():
             pathlib.Path(place, name).write_bytes(data)
         command = "openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey key -in message -sigfile signature"
-        done = subprocess.run(command.split(), cwd=place, capture_output=True)
-        need(done.returncode == 0, "its signature is not that of its key")
+        need(subprocess.run(command.split(), cwd=place, capture_output=True).returncode == 0, "its signature is not that of its key")
 
 def check_block(b, keys, before):
     need(b["format"] == 1, "another format")
@@ -67,19 +66,20 @@ def check_block(b, keys, before):
     check_signature(keys[b["site"], b["key_id"]], header_bytes(b), bytes.fromhex(b["signature"]))
     return {seq: i for i, seq in enumerate(s for x, y in ranges for s in range(x, y + 1))}
 
-def check_event(e):
+def check_event(e, included):
     high, local = divmod(int(e["seq"]), 1 << 40)
     need(e["id"] == f"{e['site']}/" + (f"{high + 1}-{local}" if high else f"{local}"), "its id is another one")
     need(e["specversion"] == "1.0" and e["source"] == "/taskledger/sites/" + e["site"], "its source is another one")
     time = datetime.strptime(e["time"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
     for payload, digest in (("context", "contexthash"), ("data_base64", "datahash")):
+        need((payload in e) == (included and digest in e), f"its {payload} is missing, or said to be withheld")
         need(payload not in e or sha(base64.b64decode(e[payload], validate=True)).hex() == e.get(digest), f"its {payload} was altered")
     fields = [e["site"], e["seq"], e["realm"], e["epoch"], e.get("subject"), e.get("version"), e["type"]]
     return leaf_hash(*fields, (time - EPOCH) // timedelta(milliseconds=1), e["actor"], e.get("contexthash"), e["datahash"])
 
-def check_in_block(line, block):
+def check_in_block(line, block, included):
     e, b = line["event"], block["line"]
-    leaf, place = check_event(e), block["places"].get(int(e["seq"]))
+    leaf, place = check_event(e, included), block["places"].get(int(e["seq"]))
     need(e["site"] == b["site"] and place is not None, "it is not in this block")
     if block["whole"]:
         need(place == len(block["leaves"]), "an event before it is missing, or it is out of order")
@@ -95,13 +95,13 @@ def naming(what, check, *arguments):
         raise ValueError(f"{what}: {why}") from None
 
 def check_lines(lines):
-    digest, keys, block, scope, ended, blocks, events = hashlib.sha256(), {}, None, None, False, [], []
+    digest, keys, block, scope, included, ended, blocks, events = hashlib.sha256(), {}, None, None, None, False, [], []
     for raw in lines:
         need(raw.endswith(b"\n") and not ended, "the file was cut off, or goes on after its end")
         line = json.loads(raw, object_pairs_hook=no_doubles)
         if "taskledger_bundle" in line:
             need(scope is None and line["taskledger_bundle"] == 1, "another format")
-            scope = line["scope"]
+            scope, included = line["scope"], line["payloads"] == "included"
         elif "key" in line:
             site, key_id, key = line["key"]["site"], line["key"]["key_id"], bytes.fromhex(line["key"]["public_key"])
             need(sha(key).hex()[:32] == key_id, f"key {key_id}: it has another fingerprint")
@@ -113,7 +113,7 @@ def check_lines(lines):
             block = {"line": b, "places": places, "leaves": [], "whole": scope["kind"] == "range"}
             blocks.append((b["site"], int(b["number"])))
         elif "event" in line:
-            naming(f"event {line['event']['id']}", check_in_block, line, block)
+            naming(f"event {line['event']['id']}", check_in_block, line, block, included)
             events.append({k: v for k, v in line["event"].items() if k not in ("data_base64", "context")})
         else:
             end_block(block)

@@ -14,6 +14,7 @@ import {
   type EventLine,
   type KeyLine,
 } from './bundle-format.ts';
+import type { CloudEvent } from './cloud-event.ts';
 import { readBundleLines, type ReadLine } from './bundle-lines.ts';
 import { BundleOrigin, type Origin } from './bundle-origin.ts';
 import { ScopeCheck } from './scope-check.ts';
@@ -142,14 +143,9 @@ class BundleCheck {
     if (this.#block === undefined) this.#wrong(`line ${this.#lines} is an event without a block`);
     this.#block?.event(line, this.#lines);
     this.#scope?.event(line.event, this.#lines);
-    const hasPayload = line.event.data_base64 !== undefined;
-    if (hasPayload !== (this.#beginning?.payloads === 'included')) {
-      this.#findings.add(
-        this.#lines,
-        'event',
-        line.event.id,
-        `has payloads that are not ${this.#beginning?.payloads ?? 'there'}`,
-      );
+    const payloads = this.#beginning?.payloads;
+    if (payloads !== undefined && !holdsAsSaid(line.event, payloads)) {
+      this.#findings.add(this.#lines, 'event', line.event.id, `has payloads that are not ${payloads}`);
     }
   }
 
@@ -165,6 +161,12 @@ class BundleCheck {
   #wrong(why: string): void {
     this.#findings.add(this.#lines, 'bundle', '', why);
   }
+}
+
+/** Data and context are both there, or both withheld: a context that is left out alone would say nothing of itself. */
+function holdsAsSaid({ data_base64, context, contexthash }: CloudEvent, payloads: 'included' | 'withheld'): boolean {
+  if (payloads === 'withheld') return data_base64 === undefined && context === undefined;
+  return data_base64 !== undefined && (context === undefined) === (contexthash === undefined);
 }
 
 /** A line of the form there is, in the one spelling there is: a second key of one name, or a space, could show readers something else. */
