@@ -65,6 +65,15 @@ const atOnce = ({ memory }) => memory?.measures.find(({ phase }) => /at once/.te
 const released = ({ recovery }) =>
   Object.entries(recovery?.results ?? {}).find(([name]) => name.startsWith('kill -9 →'))?.[1].p99_ms / 1000;
 
+/** Of what works on single events: the two that the bare log records for each task. */
+const besideBareLog = (value) => (results) => {
+  const row = rowOf(results, 'drain', 'batches', 'bare-log');
+  if (row === undefined) return {};
+  const limit = 2 * row.figures.perSecond.median;
+  return { 'bare-log': `${number(limit)} events/s (${number(value(results) / limit)} ×)` };
+};
+const eventRate = (value, bound) => ({ value, ...atLeast(bound, 'events/s'), beside: besideBareLog(value) });
+
 const latencyRows = ['typescript', 'transaction', 'sql'].flatMap((way) => {
   const how = { typescript: 'TypeScript', transaction: "in the app's transaction", sql: 'SQL as psql sends it' }[way];
   const row = (what, value, goal, figure) => ({
@@ -200,22 +209,19 @@ const goals = [
     id: 'P8',
     part: 'verify',
     what: 'sealing, one connection',
-    value: ({ verify }) => verify?.results.seal?.events_per_second,
-    ...atLeast(100_000, 'events/s'),
+    ...eventRate(({ verify }) => verify?.results.seal?.events_per_second, 100_000),
   },
   {
     id: 'P8',
     part: 'projections',
     what: 'projecting, all projections, one connection',
-    value: projectingRate,
-    ...atLeast(60_000, 'events/s'),
+    ...eventRate(projectingRate, 60_000),
   },
   {
     id: 'P8',
     part: 'verify',
     what: 'verifying',
-    value: ({ verify }) => verify?.results['audit verify']?.events_per_second,
-    ...atLeast(150_000, 'events/s'),
+    ...eventRate(({ verify }) => verify?.results['audit verify']?.events_per_second, 150_000),
   },
   {
     id: 'P9',
@@ -228,8 +234,7 @@ const goals = [
     id: 'P10',
     part: 'replication',
     what: 'replication to one peer, sustained',
-    value: (results) => replicated(results).sustained?.recorded_per_second,
-    ...atLeast(12_000, 'events/s'),
+    ...eventRate((results) => replicated(results).sustained?.recorded_per_second, 12_000),
   },
   {
     id: 'P10',

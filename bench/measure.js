@@ -2,6 +2,7 @@
 import { killProcesses } from './processes.js';
 import { profileTable, readProfile, resetProfile } from './profile.js';
 import { bestVariants } from './summary.js';
+import { within } from './within.js';
 
 const secondsPerTurn = 120;
 
@@ -46,18 +47,6 @@ function percentiles(samples) {
   const sorted = samples.toSorted((a, b) => a - b);
   const at = (share) => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
   return { p50: at(0.5), p99: at(0.99) };
-}
-
-async function within(seconds, work) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`took longer than ${seconds} s`)), seconds * 1000);
-  });
-  try {
-    return await Promise.race([work(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /**

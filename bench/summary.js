@@ -49,7 +49,7 @@ export function summarise(measure, series) {
     if (measure.unit === 'tasks/s' && bare !== undefined && bare.one !== one && !bare.row.failed)
       row.share = ratio(one, bare.one, ['perSecond']).perSecond;
     const first = chosen.find(({ one: { peer } }) => peer === one.peer);
-    if (measure.everyVariant && first.one !== one && !first.row.failed)
+    if (measure.everyVariant && measure.unit === 'tasks/s' && first.one !== one && !first.row.failed)
       row.toFirst = ratio(one, first.one, figures.slice(0, 1))[figures[0]];
   }
   return chosen.map(({ row }) => row);

@@ -6,8 +6,11 @@ import { killCommands } from './command.js';
 import { killProcesses } from './processes.js';
 import { round3, writeResults } from './report.js';
 import { undoAll } from './undo.js';
+import { within } from './within.js';
 
 const progress = (line) => process.stderr.write(`${line}\n`);
+/** A part that takes so many times its time has failed. */
+const patience = 4;
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
 /** A run that is interrupted stops its servers, ends its processes and removes its directories first. */
@@ -29,7 +32,7 @@ async function end() {
 }
 
 /** @returns the results of a part, written to a file @throws Error in words when it fails; nothing of it is left running */
-async function perform(name, sizeName, options) {
+async function runOne(name, sizeName, options) {
   const { measure, sizes } = await import(parts[name].file);
   const seconds = sizeName === 'whole' ? parts[name].seconds : Infinity;
   const startedAt = performance.now();
@@ -38,7 +41,9 @@ async function perform(name, sizeName, options) {
   try {
     const at = new Date().toISOString();
     const deadline = startedAt + seconds * 1000;
-    const found = await measure({ ...options, size: sizes[sizeName], deadline, tell, progress });
+    const perform = () => measure({ ...options, size: sizes[sizeName], deadline, tell, progress });
+    // Of the whole table none may wait for ever for what does not come; a part by its name is stopped by whoever started it.
+    const found = await (sizeName === 'whole' ? within(patience * seconds, perform) : perform());
     const took = (performance.now() - startedAt) / 1000;
     const command = commandOf(name, sizeName, options);
     const results = { benchmark: name, at, command, size: sizeName, took, machine: describeMachine(), ...found };
@@ -67,7 +72,7 @@ const commandOf = (name, sizeName, { rounds, peers, baseline, parts: some, profi
 /** @returns an exit status */
 export async function runPart(options) {
   const { name, quick, json } = options;
-  const { results, file } = await perform(name, quick ? 'quick' : 'full', options);
+  const { results, file } = await runOne(name, quick ? 'quick' : 'full', options);
   if (json) process.stdout.write(`${JSON.stringify(results, round3, 2)}\n`);
   else {
     const rows = goalRowsOf(name, results);
@@ -86,7 +91,7 @@ export async function runWholeTable(options) {
   for (const [i, name] of wholeTable.entries()) {
     progress(`\n${i + 1}/${wholeTable.length} ${name}: ${parts[name].what}`);
     try {
-      const { results } = await perform(name, quick ? 'quick' : 'whole', options);
+      const { results } = await runOne(name, quick ? 'quick' : 'whole', options);
       found[name] = results;
       progress(`${name} took ${results.took.toFixed(0)} s of ${parts[name].seconds}`);
     } catch (error) {

@@ -11,8 +11,10 @@ import { repositoryFiles, repositoryRoot } from './support/repository.ts';
 const update = process.env['UPDATE_DOCS'] === '1';
 
 // Plain JavaScript, as all of bench/ is.
-const module = pathToFileURL(path.join(repositoryRoot, 'bench/page/write-page.js')).href;
-const { renderAll } = (await import(module)) as { readonly renderAll: () => Readonly<Record<string, string>> };
+const ofBench = async (file: string): Promise<unknown> =>
+  await import(pathToFileURL(path.join(repositoryRoot, 'bench', file)).href);
+const { renderAll } = (await ofBench('page/write-page.js')) as { renderAll: () => Readonly<Record<string, string>> };
+const { parts } = (await ofBench('parts.js')) as { parts: Readonly<Record<string, { seconds?: number }>> };
 
 describe.each(Object.entries(renderAll()))('%s', (file, said) => {
   test('is what the committed results say (UPDATE_DOCS=1 writes it)', () => {
@@ -37,4 +39,9 @@ test('no committed result is of a quick run', () => {
     return small === true || size === 'quick';
   });
   expect(quick.map(({ path: file }) => file)).toEqual([]);
+});
+
+test('the parts of the whole table have less than twenty minutes in all', () => {
+  const seconds = Object.values(parts).reduce((sum, part) => sum + (part.seconds ?? 0), 0);
+  expect(seconds).toBeLessThan(20 * 60);
 });

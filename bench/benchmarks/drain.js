@@ -4,7 +4,7 @@ import { submitBatchSize } from './sizes.js';
 
 export const sizes = {
   full: { tasks: 100_000, single: 10_000, rounds: 3 },
-  whole: { tasks: 60_000, single: 5_000, rounds: 3, tries: 1 },
+  whole: { tasks: 50_000, single: 4_000, rounds: 3, tries: 1 },
   quick: { tasks: 20_000, single: 2_000, rounds: 1 },
 };
 

@@ -4,7 +4,7 @@ import { feed, rateBetween } from '../live.js';
 
 export const sizes = {
   full: { seconds: 600, freeSeconds: 120, rounds: 1 },
-  whole: { seconds: 12, freeSeconds: 12, rounds: 1 },
+  whole: { seconds: 9, freeSeconds: 9, rounds: 1 },
   quick: { seconds: 4, freeSeconds: 4, rounds: 1 },
 };
 

@@ -2,7 +2,7 @@ import { sideBySide } from '../benchmark.js';
 
 export const sizes = {
   full: { samples: 300, rounds: 3 },
-  whole: { samples: 100, rounds: 2 },
+  whole: { samples: 200, rounds: 1 },
   quick: { samples: 50, rounds: 1 },
 };
 

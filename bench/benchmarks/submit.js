@@ -2,7 +2,7 @@ import { sideBySide } from '../benchmark.js';
 
 export const sizes = {
   full: { tasks: 100_000, single: 20_000, batches: [500, 1_000, 5_000], rounds: 3 },
-  whole: { tasks: 60_000, single: 6_000, batches: [1_000, 5_000], rounds: 3, tries: 1 },
+  whole: { tasks: 60_000, single: 4_000, batches: [5_000], rounds: 2 },
   quick: { tasks: 20_000, single: 4_000, batches: [5_000], rounds: 1 },
 };
 

@@ -1,14 +1,14 @@
 // A chart of the ratios with their goals, on a logarithmic scale: twice as fast is as far to the right as half as fast is to the
 // left. It has no background and follows the colour scheme of whoever looks at it.
-const width = 860;
-const labelWidth = 400;
+const width = 940;
+const labelWidth = 470;
 const barHeight = 14;
 const rowHeight = 26;
 const top = 46;
 const right = 70;
 const decades = [0.1, 0.2, 0.5, 1, 2, 5, 10];
 
-const escape = (text) => text.replace(/[&<>]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign]);
+const escape = (text) => text.replace(/[&<>`]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '`': '' })[sign]);
 const clamp = (value) => Math.min(decades.at(-1), Math.max(decades[0], value));
 const plot = width - labelWidth - right;
 const x = (value) => labelWidth + (plot * Math.log(clamp(value) / decades[0])) / Math.log(decades.at(-1) / decades[0]);

@@ -92,6 +92,7 @@ export function bareLog({ timed }) {
         ),
       ),
     drainVariants: [drainWith(2), drainWith(4)],
+    likelyVariants: [drainWith(2)],
     byProcesses: (count) => drainWith(2 * count),
     drain(n, { connections, batch }) {
       const statement = {

@@ -30,6 +30,7 @@ const singly = (processes, places) => ({
 const variants = {
   // A larger local queue than the page's: not documented as faster, but allowed, and tasks here are as fast as they get.
   drainVariants: [drainWith(4), drainWith(2), drainWith(1), drainWith(2, { queue: 2000 })],
+  likelyVariants: [drainWith(2), drainWith(2, { queue: 2000 })],
   byProcesses: (count) => drainWith(count),
   singleVariants: [singly(1, 24), singly(2, 12)],
   liveVariants: [drainWith(2), drainWith(1)],

@@ -8,6 +8,7 @@
 //   fill(n)                    n waiting tasks, however it goes fastest; not timed
 //   fillFinished(n)            n tasks of the past, of a peer that keeps them
 //   drainVariants              configurations of drain worth trying: the best one counts
+//   likelyVariants             those of them that have been the best, where there is little time
 //   drain(n, variant)          runs the n waiting tasks in the fastest documented way                → a timing
 //   byProcesses(count)         the configuration of drain for so many processes
 //   singleVariants

@@ -31,6 +31,7 @@ const variants = {
     loops(2, 2, 5000),
     { ...loops(1, 3, 5000, anyTime), label: '1 × 3, batch 5000, ignoreStartAfter' },
   ],
+  likelyVariants: [loops(1, 3, 5000)],
   byProcesses: (count) => loops(count, count === 1 ? 3 : 2, 5000),
   singleVariants: [loops(1, 24, 1), loops(2, 12, 1)],
   liveVariants: [loops(1, 3, 5000, { restMs: 10 })],
