@@ -114,11 +114,12 @@ export function serve(prepare) {
     },
     async work() {
       const before = ownCpuSeconds();
-      const tell = () =>
-        process.connected &&
-        process.send({ report: { completed: prepared.completed(), cpuSeconds: ownCpuSeconds() - before } });
       await prepared.work();
-      setInterval(tell, reportEveryMs).unref();
+      const reporting = setInterval(() => {
+        const report = { completed: prepared.completed(), cpuSeconds: ownCpuSeconds() - before };
+        process.send({ report }, () => {}); // a parent that goes needs no report
+      }, reportEveryMs);
+      process.once('disconnect', () => clearInterval(reporting));
       return {};
     },
   };

@@ -14,7 +14,8 @@ function* variantsOf({ name, liveVariants, drainVariants, fillFinished, fill }, 
   const [base] = liveVariants;
   yield { ...base, label: 'nothing else' };
   if (fill) yield { ...base, label: `${inWords(pending)} pending`, pending };
-  if (fillFinished) yield { ...base, label: `${inWords(finished)} finished`, finished };
+  if (fillFinished)
+    yield { ...base, label: `${inWords(pending)} pending, ${inWords(finished)} finished`, pending, finished };
 }
 
 /** The first n of the waiting tasks, by what the runners say of themselves. */
