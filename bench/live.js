@@ -20,25 +20,24 @@ export async function feed(peer, runners, ms, submittedBefore = 0) {
 }
 
 /**
- * Submits so many tasks a second for so long, in a call every 10 ms; a call that is late is not left out.
+ * Submits so many tasks a second for so long, with a call every 10 ms; what a late call owes is in the next one.
  * @param submit `(count)` → promise; up to four calls are under way at once
+ * @returns how many were submitted
  */
 export async function pace(perSecond, ms, submit) {
   const turnMs = 10;
   const underWay = new Set();
-  let owed = 0;
-  let submitted = 0;
   const startedAt = performance.now();
-  for (let next = startedAt; next < startedAt + ms; next += turnMs) {
-    await sleep(Math.max(0, next - performance.now()));
-    owed += (perSecond * turnMs) / 1000;
-    const count = Math.floor(owed);
-    owed -= count;
-    if (count === 0) continue;
+  let submitted = 0;
+  for (let elapsed = 0; elapsed < ms; elapsed = performance.now() - startedAt) {
+    const count = Math.floor((perSecond * elapsed) / 1000) - submitted;
+    if (count > 0) {
+      submitted += count;
+      const call = submit(count).finally(() => underWay.delete(call));
+      underWay.add(call);
+    }
+    await sleep(turnMs - ((performance.now() - startedAt) % turnMs));
     if (underWay.size >= 4) await Promise.race(underWay);
-    const call = submit(count).finally(() => underWay.delete(call));
-    underWay.add(call);
-    submitted += count;
   }
   await Promise.all(underWay);
   return submitted;

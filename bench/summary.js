@@ -40,12 +40,14 @@ export function summarise(measure, series) {
     one,
     row: summariseOne(one, figures),
   }));
-  const ours = chosen.filter(({ one }) => one.peer === subject);
+  // Of many figures the first one; where each has a load of its own, none.
+  const compared = measure.figures === undefined ? figures : figures.slice(0, 1);
+  const ours = measure.compared === false ? [] : chosen.filter(({ one }) => one.peer === subject);
   const bare = chosen.find(({ one }) => one.peer === limit);
   for (const { one, row } of chosen) {
     if (row.failed) continue;
     const mine = ours.find(({ one: { variant } }) => !measure.everyVariant || variant.label === one.variant.label);
-    if (mine !== undefined && one.peer !== subject && !mine.row.failed) row.ratio = ratio(mine.one, one, figures);
+    if (mine !== undefined && one.peer !== subject && !mine.row.failed) row.ratio = ratio(mine.one, one, compared);
     if (measure.unit === 'tasks/s' && bare !== undefined && bare.one !== one && !bare.row.failed)
       row.share = ratio(one, bare.one, ['perSecond']).perSecond;
     const first = chosen.find(({ one: { peer } }) => peer === one.peer);

@@ -59,7 +59,7 @@ async function endToEnd(peer, _n, variant, { perSecond, seconds }) {
 export const measure = sideBySide((size) => [
   {
     id: 'arrival',
-    title: `submit → completed, ${size.perSecond} tasks/s arriving in calls of ten`,
+    title: `submit → completed, ${size.perSecond} tasks/s arriving in a call every 10 ms`,
     unit: 'ms',
     tasks: size.perSecond * size.seconds,
     variants: ({ arrivalVariants }) => arrivalVariants,

@@ -43,7 +43,11 @@ async function soak(peer, _n, variant, { seconds, findSeconds, samples: count })
     });
     const behindAt = performance.now();
     await runners.settled();
-    return { ...timing, series, figures: { ...change(series), secondsBehind: (performance.now() - behindAt) / 1000 } };
+    return {
+      ...timing,
+      series,
+      figures: { ...change(series), askedPerSecond: perSecond, secondsBehind: (performance.now() - behindAt) / 1000 },
+    };
   } finally {
     await runners.stop();
   }
@@ -66,7 +70,8 @@ export const measure = sideBySide((size) => [
     id: 'soak',
     title: `${size.seconds} s at half of what each can do`,
     unit: 'tasks/s',
-    figures: ['perSecond', 'mostDeadRows', 'indexMbBefore', 'indexMbAfter', 'tableMbAfter'].concat([
+    compared: false,
+    figures: ['perSecond', 'askedPerSecond', 'mostDeadRows', 'indexMbBefore', 'indexMbAfter', 'tableMbAfter'].concat([
       'runnerMbBefore',
       'runnerMbAfter',
       'secondsBehind',

@@ -130,6 +130,28 @@ function measureTable(measure) {
       ),
     ),
     '',
+    ...measure.series.flatMap(overTime),
+  ];
+}
+
+const mostSamples = 6;
+
+/** What was looked at again and again in the last turn of a peer, evenly spaced. */
+function overTime({ peer, rounds }) {
+  const samples = rounds.at(-1)?.series;
+  if (samples === undefined) return [];
+  const count = Math.min(mostSamples, samples.length);
+  const chosen = Array.from({ length: count }, (_, i) =>
+    Math.round((i * (samples.length - 1)) / Math.max(1, count - 1)),
+  );
+  return [
+    `${peer}, from the first look to the last:`,
+    '',
+    ...tableOf(
+      ['look', ...Object.keys(samples[0]).map((key) => kindOf(key)[0])],
+      chosen.map((i) => [`${i + 1} of ${samples.length}`, ...Object.values(samples[i]).map(word)]),
+    ),
+    '',
   ];
 }
 
