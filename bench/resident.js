@@ -9,7 +9,7 @@ function statusOf(pid) {
   return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') };
 }
 
-/** Megabytes that a process holds now; undefined where there is no /proc. */
+/** Megabytes that a process holds now; undefined when it has ended, and where there is no /proc. */
 export function residentOf(pid) {
   try {
     return statusOf(pid).now;
@@ -32,7 +32,10 @@ export async function residentDuring(processes, work) {
   const samples = Object.fromEntries(Object.keys(processes).map((name) => [name, []]));
   for (const pid of Object.values(processes)) forgetPeak(pid);
   const watching = setInterval(() => {
-    for (const [name, pid] of Object.entries(processes)) samples[name].push(statusOf(pid).now);
+    for (const [name, pid] of Object.entries(processes)) {
+      const now = residentOf(pid);
+      if (now !== undefined) samples[name].push(now);
+    }
   }, everyMs);
   try {
     await work();

@@ -63,8 +63,8 @@ async function main() {
   checkBuild();
   installPackages();
   if (withPeersNode()) return undefined;
-  const { runPart, runWholeTable, undoOnSignals } = await import('./whole.js');
-  undoOnSignals();
+  const { runPart, runWholeTable, undoAtTheEnd } = await import('./whole.js');
+  undoAtTheEnd();
   return options.name === undefined ? await runWholeTable(options) : await runPart(options);
 }
 

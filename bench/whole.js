@@ -13,16 +13,18 @@ const progress = (line) => process.stderr.write(`${line}\n`);
 const patience = 4;
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
-/** A run that is interrupted stops its servers, ends its processes and removes its directories first. */
-export function undoOnSignals() {
+/** A run that is interrupted, or that something nobody waited for brings down, stops its servers, processes and directories first. */
+export function undoAtTheEnd() {
   let stopping = false;
-  for (const [signal, status] of Object.entries(signals))
-    process.on(signal, () => {
-      if (stopping) return;
-      stopping = true;
-      progress(`${signal}: stopping what was started …`);
-      void end().finally(() => process.exit(status));
-    });
+  const stop = (status, why) => {
+    if (stopping) return; // what fails now, fails because all is being stopped
+    stopping = true;
+    progress(`${why}: stopping what was started …`);
+    void end().finally(() => process.exit(status));
+  };
+  for (const [signal, status] of Object.entries(signals)) process.on(signal, () => stop(status, signal));
+  process.on('uncaughtException', (error) => stop(4, error.stack));
+  process.on('unhandledRejection', (error) => stop(4, error?.stack ?? String(error)));
 }
 
 async function end() {

@@ -44,10 +44,14 @@ serve(async ({ url, queue, loops, batchSize, fetch = {}, restMs, listen }) => {
     async work() {
       if (!listen) working = each(onAndOn);
       else
-        await boss.work(queue, { batchSize, pollingIntervalSeconds: 0.5, localConcurrency: loops }, async (jobs) => {
-          for (const job of jobs) handle(job);
-          handled += jobs.length; // its completion follows
-        });
+        await boss.work(
+          queue,
+          { batchSize, pollingIntervalSeconds: 0.5, burstWhenBatchFull: true, localConcurrency: loops },
+          async (jobs) => {
+            for (const job of jobs) handle(job);
+            handled += jobs.length; // its completion follows
+          },
+        );
     },
     completed: () => handled,
     async close() {
