@@ -29,17 +29,22 @@ export async function pace(perSecond, ms, submit) {
   const underWay = new Set();
   const startedAt = performance.now();
   let submitted = 0;
+  let failure;
   for (let elapsed = 0; elapsed < ms; elapsed = performance.now() - startedAt) {
     const count = Math.floor((perSecond * elapsed) / 1000) - submitted;
     if (count > 0) {
       submitted += count;
-      const call = submit(count).finally(() => underWay.delete(call));
+      const call = submit(count)
+        .catch((error) => (failure ??= error))
+        .finally(() => underWay.delete(call));
       underWay.add(call);
     }
     await sleep(turnMs - ((performance.now() - startedAt) % turnMs));
     if (underWay.size >= 4) await Promise.race(underWay);
+    if (failure !== undefined) throw failure;
   }
   await Promise.all(underWay);
+  if (failure !== undefined) throw failure;
   return submitted;
 }
 

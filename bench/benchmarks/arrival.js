@@ -40,6 +40,7 @@ async function endToEnd(peer, _n, variant, { perSecond, seconds }) {
   try {
     await runners.work();
     const watched = watching();
+    watched.catch(() => undefined); // thrown where it is awaited
     await pace(perSecond, warmUpMs, submit);
     samples.length = 0;
     const [done, spent] = [runners.completed(), runners.cpuSeconds()];
