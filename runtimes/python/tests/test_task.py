@@ -1,7 +1,7 @@
 import unittest
 from datetime import datetime, timedelta
 
-from taskledger import LedgerError, RetryAfter, RetryAt, Task, TaskAborted
+from taskledger import LedgerError, Log, RetryAfter, RetryAt, Task, TaskAborted
 from taskledger.child.reports import Reports
 from taskledger.child.told_error import failure_of
 
@@ -29,6 +29,22 @@ class Tasks(unittest.TestCase):
                 RetryAfter(wrong)
         with self.assertRaises(LedgerError):
             RetryAt(datetime(2026, 1, 1))
+
+
+class Logs(unittest.TestCase):
+    def test_a_log_never_raises_and_its_lines_are_bounded(self):
+        class Odd:
+            def __str__(self):
+                raise ValueError
+
+        told = []
+        log = Log(told.append)
+        log.info(Odd(), odd=Odd())
+        log.warning("ü" * 2000)
+        log.error("\ud800", text="\ud800")
+        for record in told:
+            self.assertLessEqual(len(record["message"].encode()), 1100)
+        self.assertEqual([record["level"] for record in told], ["info", "warn", "error"])
 
 
 class ReportsOfAnAttempt(unittest.TestCase):

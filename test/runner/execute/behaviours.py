@@ -113,7 +113,22 @@ def prints(task):
 
 
 def logs(task):
-    task.log.warning("low %s", "balance")
+    log = task.log
+    log.debug("by the way", page=7, of={"all": "ü"})
+    log.warning("two\nlines")
+    for i in range(task.input):
+        log.info(f"line {i}")
+    try:
+        raise TypeError("no luck")
+    except TypeError as error:
+        log.error(error)
+    log.info("strange", what={1})
+    log.info("large", text="x" * 2000)
+    log.info("y" * 5000)
+    return "logged"
+
+
+def prints_strangely(_task):
     print("unfinished \ud800", end="")
 
 

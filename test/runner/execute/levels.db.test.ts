@@ -66,7 +66,7 @@ describe.each(['inline', 'pool', 'process', ...pythonLevels] as const)('%s', (le
     expect(lines).toMatchObject([
       'debug log by the way {"page":7,"of":{"all":"ü"}}',
       'warn log two\nlines',
-      expect.stringMatching(/^error log TypeError: no luck\n +at .*behaviours\.mjs/),
+      expect.stringMatching(/^error log (TypeError: no luck\n +at .*behaviours\.mjs|Traceback[^]+TypeError: no luck$)/),
       'info log strange (its fields are left out: no JSON object of text)',
       'info log large (its fields are left out: 2011 bytes)',
       `info log ${'y'.repeat(1000)} … (cut)`,

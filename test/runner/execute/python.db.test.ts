@@ -46,11 +46,9 @@ describe.each(pythonLevels)('%s', (level) => {
     expect(ran.report.log_tail?.join('\n')).toContain('$ is a Decimal, not plain JSON');
   });
 
-  test('the log tells levels, and no text fails to be printed', async () => {
-    const { report } = await runBehaviour('logs', { level });
-    const lines = report.log_tail?.map((line) => line.replace(/^\S+ /, ''));
-    expect(lines).toContain('stderr WARNING low balance');
-    expect(lines).toContain('stdout unfinished \\ud800');
+  test('no text fails to be printed', async () => {
+    const { report } = await runBehaviour('prints.strangely', { level });
+    expect(report.log_tail?.[0]).toContain(' info stdout unfinished \\ud800');
   });
 
   test.each([

@@ -8,6 +8,7 @@
 """
 
 from .errors import FatalError, LedgerError, RetryAfter, RetryAt, TaskAborted
+from .log import Log
 from .submission import Submitted, submit
 from .task import Aborted, Lease, Task
 
@@ -16,6 +17,7 @@ __all__ = [
     "FatalError",
     "Lease",
     "LedgerError",
+    "Log",
     "RetryAfter",
     "RetryAt",
     "Submitted",

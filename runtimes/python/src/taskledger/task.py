@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Callable, Generic, NamedTuple, Optional, TypeVar
+from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar
 
 from .errors import TaskAborted
-
-if TYPE_CHECKING:
-    import logging
+from .log import Log
 
 Input = TypeVar("Input")
 
@@ -50,6 +48,7 @@ class Task(Generic[Input]):
         run_at: Optional[datetime] = None,
         checkpoint: Any = None,
         report: Callable[[dict[str, Any]], None] = lambda progress: None,
+        log: Optional[Log] = None,
     ) -> None:
         self.id = id
         self.name = name
@@ -63,6 +62,8 @@ class Task(Generic[Input]):
         self.checkpoint = checkpoint
         #: Set on an abort request, a timeout, a lost lease, or when the runner must stop now.
         self.aborted = Aborted()
+        #: Writes a line into the log of the attempt: `task.log.warning("slow answer", ms=1200)`.
+        self.log = log if log is not None else Log()
         self._report = report
 
     def progress(
@@ -86,18 +87,3 @@ class Task(Generic[Input]):
         """Raises TaskAborted if the attempt is to stop: for loops."""
         if self.aborted.is_set():
             raise TaskAborted(self.aborted.reason or "abort")
-
-    @property
-    def log(self) -> logging.Logger:
-        """Writes lines such as `WARNING low balance` to stderr, whose last lines are kept with the outcome."""
-        import logging
-        import sys
-
-        logger = logging.getLogger("taskledger.task")
-        if not logger.handlers:
-            handler = logging.StreamHandler(sys.stderr)
-            handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-            logger.addHandler(handler)
-            logger.setLevel(logging.INFO)
-            logger.propagate = False
-        return logger

@@ -13,10 +13,12 @@ import threading
 from datetime import datetime
 from typing import Any, Callable, Mapping, NoReturn, Optional
 
+from ..log import Log
 from ..task import Lease, Task
 from .channel import Channel
 from .handler import call, handler_named
 from .reports import Reports
+from .sent_log import SentLog
 from .surroundings import enter_attempt, flush, leave_attempt, prepare_streams, present_size, used
 from .told_error import AttemptFailure, failure_of
 
@@ -30,6 +32,7 @@ class _Attempt:
         self.start = start
         self.say = say
         self.reports = Reports(say)
+        self.log = SentLog(say)
         self.task: Task[Any] = Task(
             told["input"],
             id=told["taskId"],
@@ -39,6 +42,7 @@ class _Attempt:
             run_at=datetime.fromisoformat(told["runAt"].replace("Z", "+00:00")),
             checkpoint=told.get("checkpoint"),
             report=self.reports.report,
+            log=Log(self.log.write),
         )
 
     def stop(self, reason: str) -> None:
@@ -91,6 +95,7 @@ class _Child:
         threads = set(threading.enumerate())
         result = _run(attempt, is_warm=warm is not None)
         attempt.reports.close()
+        attempt.log.close()
         attempt.say({**result, "usage": used(before_ms)})
         left = [one.name for one in threading.enumerate() if not one.daemon and one not in threads]
         # One that was told to stop may have returned before all of it has, and a thread certainly has not.
