@@ -180,6 +180,10 @@ export const errorCodes = {
   },
   TASKLEDGER_USAGE: { kind: 'usage', meaning: 'The command line was used in a way it does not offer.' },
   TASKLEDGER_HANDLERS_INVALID: { kind: 'usage', meaning: 'A handlers module cannot be loaded or exports no handlers.' },
+  TASKLEDGER_PLUGINS_INVALID: {
+    kind: 'usage',
+    meaning: 'Plugins cannot be run as their manifests say; `details.problems` lists every problem of every manifest.',
+  },
   TASKLEDGER_TIMEOUT: { kind: 'refused', meaning: 'What was waited for did not happen in the time allowed.' },
   TASKLEDGER_TASK_NOT_COMPLETED: {
     kind: 'refused',

@@ -17,6 +17,7 @@ export {
   type Handler,
   type HandlerContext,
   type HandlerFunction,
+  type HandlerPlugin,
   type RetryOptions,
   type TaskDefinition,
   type TaskOptions,
@@ -33,9 +34,12 @@ export type {
 export type { SubmitCall, SubmitCalls, SubmitItem } from './ledger/submit-calls.ts';
 export type { Durability, ReplicationGoal, SubmitOptions, Submitted } from './ledger/submit.ts';
 export type { ListFilter, TaskSummary } from './ledger/list-tasks.ts';
+export type { OfferedTask, TaskNeeds } from './ledger/offered.ts';
+export type { Unoffered, UnofferedFilter, UnofferedTask } from './ledger/unoffered.ts';
 export type { Duration } from './ledger/duration.ts';
 export type { StandardSchema } from './ledger/standard-schema.ts';
 export { FatalError, RetryAfter, RetryAt } from './runner/retry-errors.ts';
+export { tasksOfPlugins } from './runner/plugins/tasks-of-plugins.ts';
 export type { Runner, RunnerOptions } from './runner/runner.ts';
 export type { FollowedEvent, FollowOptions } from './events/blocks/follow.ts';
 export type { Codec, PayloadAbout } from './events/codec.ts';

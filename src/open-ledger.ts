@@ -12,6 +12,7 @@ import { requestAbort } from './ledger/abort.ts';
 import { listTasks, type ListFilter, type TaskSummary } from './ledger/list-tasks.ts';
 import { decodedEach, decodedHistory, encodedResolution } from './ledger/decoded.ts';
 import { refuseUnknownOptions, requireInteger } from './ledger/known-options.ts';
+import { isOffered, readOffered, tellUnoffered, type OfferedTask, type TaskNeeds } from './ledger/offered.ts';
 import { writeError } from './ledger/outcome-unknown.ts';
 import { requireReason } from './ledger/reason.ts';
 import { readOwner } from './ledger/owner.ts';
@@ -24,6 +25,13 @@ import type { Swept } from './ledger/sweep.ts';
 import { Sweeper } from './ledger/sweeper.ts';
 import type { TaskRef } from './ledger/task-input.ts';
 import { requireTaskId, taskNotFound } from './ledger/task-id.ts';
+import {
+  listUnoffered,
+  readUnoffered,
+  type Unoffered,
+  type UnofferedFilter,
+  type UnofferedTask,
+} from './ledger/unoffered.ts';
 import { waitForResult } from './ledger/wait-for-result.ts';
 import { requireConnectionString } from './postgres/connection-string.ts';
 import { createPool } from './postgres/pool.ts';
@@ -113,6 +121,14 @@ export interface Ledger extends SubmitCalls, AsyncDisposable {
   whenReplicated(recorded: Recorded, goal?: ReplicationGoal): Promise<Replicated>;
   /** How the site is: sealed, shipped to its peers, proven there and here. `inSync` sums it up. */
   status(): Promise<SiteStatus>;
+  /** What running runners take at this site: all of it, or what they take of one task name. */
+  offered(name?: string): Promise<OfferedTask[]>;
+  /** Why no running runner takes such a task at this site, in a sentence; undefined when one does. */
+  whyUnoffered(task: TaskNeeds): Promise<string | undefined>;
+  /** Kinds of task that wait at this site although no running runner takes them. */
+  unoffered(): Promise<Unoffered[]>;
+  /** Those tasks, the last submitted first. */
+  listUnoffered(filter?: UnofferedFilter): Promise<UnofferedTask[]>;
   /** Looking back: verify, prove, export, any task at any moment. Payloads are as they are stored. */
   readonly audit: Audit;
   /**
@@ -193,6 +209,13 @@ function ledgerOn(pool: pg.Pool, opened: Opened): Ledger {
       const encoded = codec === undefined ? resolution : await encodedResolution(await get(id), resolution, codec);
       return await written(id, (task) => resolveTask(pool, task, encoded));
     },
+    offered: (name) => translated(readOffered(pool, name)),
+    whyUnoffered: async (task) => {
+      const offered = await translated(readOffered(pool, task.name));
+      return isOffered(task, offered) ? undefined : tellUnoffered(task, offered, site);
+    },
+    unoffered: () => translated(readUnoffered(pool, site)),
+    listUnoffered: (filter) => translated(listUnoffered(pool, site, filter)),
     audit: auditOf(pool),
     sweep: () => translated(new Sweeper({ db: pool, clock, signals }).runOnce()),
     follow: (options = {}) => {

@@ -25,6 +25,15 @@ export interface SignalMap {
   'runner.draining': { readonly runner: string; readonly running: number; readonly deadlineMs: number };
   /** A runner has ended, and gave that many leases back. */
   'runner.stopped': { readonly runner: string; readonly released: number };
+  /** The plugins of a runner were read: those that came, those that went, `name@version` each, and how many problems there are. */
+  'plugins.installed': {
+    readonly runner: string;
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+    readonly problems: number;
+  };
+  /** Something is wrong with a plugin: what was installed of it before goes on being run. */
+  'plugins.refused': { readonly runner: string; readonly reason: string };
   /** A runner was told that there is something to do. */
   'runner.woken': { readonly runner: string };
   /** A round trip to the ledger is about to be sent: outcomes to settle, leases asked for. */

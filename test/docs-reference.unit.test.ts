@@ -10,6 +10,7 @@ import { commandLinePage } from './support/reference/command-line-page.ts';
 import { configPage } from './support/reference/config-page.ts';
 import { eventsPage } from './support/reference/events-page.ts';
 import { limitsPage } from './support/reference/limits-page.ts';
+import { manifestPage } from './support/reference/manifest-page.ts';
 import { signalsPage } from './support/reference/signals-page.ts';
 import { repositoryRoot } from './support/repository.ts';
 
@@ -19,7 +20,7 @@ import { repositoryRoot } from './support/repository.ts';
  */
 const update = process.env['UPDATE_DOCS'] === '1';
 
-describe.each([commandLinePage, configPage, eventsPage, limitsPage, signalsPage])('$file', (page) => {
+describe.each([commandLinePage, configPage, eventsPage, limitsPage, manifestPage, signalsPage])('$file', (page) => {
   const file = path.join(repositoryRoot, page.file);
 
   test('is what the code says now (UPDATE_DOCS=1 writes it)', async () => {

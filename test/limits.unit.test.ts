@@ -7,12 +7,14 @@ import {
   MAX_NAME_LENGTH,
   MAX_PAYLOAD_BYTES,
   MAX_PAYLOAD_DEPTH,
+  MAX_PLUGIN_RANGE_LENGTH,
   MAX_PRIORITY,
   MAX_QUEUE_LENGTH,
   MAX_REASON_LENGTH,
   MIN_PRIORITY,
 } from '../src/events/limits.ts';
 import { siteNamePattern, taskNamePattern } from '../src/events/names.ts';
+import { pluginRangePattern } from '../src/ledger/plugin-range.ts';
 import { MAX_SUBMIT_BATCH } from '../src/ledger/submit.ts';
 
 const sql = (name: string): string => readFileSync(new URL(`../migrations/${name}`, import.meta.url), 'utf8');
@@ -38,6 +40,8 @@ test('SQL and TypeScript agree on every limit', () => {
     expect(sql(`functions/${file}.sql`)).toContain(`'[{', '')) <= ${MAX_PAYLOAD_DEPTH}`);
   }
   expect(sql('functions/is_retry_policy.sql')).toContain(`$.attempts <= ${MAX_ATTEMPTS}`);
+  expect(sql('functions/is_plugin_range.sql')).toContain(`~ '${pluginRangePattern.source}'`);
+  expect(sql('functions/is_plugin_range.sql')).toContain(`between 1 and ${MAX_PLUGIN_RANGE_LENGTH}`);
   expect(sql('functions/require_reason.sql')).toContain(`length(reason) > ${MAX_REASON_LENGTH}`);
   for (const file of ['request_abort', 'request_retry', 'request_reschedule', 'resolve']) {
     expect(sql(`functions/${file}.sql`)).toContain(`require_reason(${file}.reason)`);

@@ -22,5 +22,5 @@ begin
     and (retry = '{"attempts":3}' or taskledger.is_retry_policy(retry))
     and (timeout_ms is null or pg_catalog.pg_input_is_valid(timeout_ms, 'int8') and timeout_ms::bigint >= 1)
     and protected in ('true', 'false')
-    and (plugin is null or pg_catalog.length(plugin) between 1 and 100 and plugin !~ '[[:cntrl:]]');
+    and (plugin is null or taskledger.is_plugin_range(plugin));
 end $$;

@@ -50,7 +50,7 @@ begin
         when 'queue' then case when v_value !~ '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}$' then 'a queue name of at most 100 letters, digits, _ . -' end
         when 'group' then case when length(v_value) not between 1 and 200 or v_value ~ '[[:cntrl:]]' then '1 to 200 printable characters' end
         when 'key' then case when defaults ->> 'key' is not null or length(v_value) not between 1 and 500 or v_value ~ '[[:cntrl:]]' then '1 to 500 printable characters' end
-        when 'plugin' then case when length(v_value) not between 1 and 100 or v_value ~ '[[:cntrl:]]' then 'a version range of at most 100 printable characters' end
+        when 'plugin' then case when not taskledger.is_plugin_range(v_value) then 'a range of versions such as ^3 or >=2.3 <4, at most 100 characters' end
         when 'id' then case when defaults ->> 'id' is not null or not pg_input_is_valid(v_value, 'uuid') then 'a UUID' end
         when 'protected' then case when v_value not in ('true', 'false') then 'true or false' end
         when 'retry' then case when taskledger.is_retry_policy(v_value) is not true then '{"attempts": 1 to 1000, "backoff": {"kind": "fixed" or "exponential", "delay_ms": …, "cap_ms": …}}' end

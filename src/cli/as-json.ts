@@ -36,8 +36,13 @@ export function taskJson({ submitted, open_requests, answered_early, ...task }: 
   };
 }
 
-export function summaryJson({ submittedAt, finishedAt, cursor: _cursor, ...task }: TaskSummary): object {
-  return { ...task, submitted_at: submittedAt.toISOString(), finished_at: finishedAt?.toISOString() ?? null };
+export function summaryJson({ submittedAt, finishedAt, runBy, cursor: _cursor, ...task }: TaskSummary): object {
+  return {
+    ...task,
+    run_by: runBy,
+    submitted_at: submittedAt.toISOString(),
+    finished_at: finishedAt?.toISOString() ?? null,
+  };
 }
 
 export function submittedJson({ id, site, seq, created }: Submitted): object {

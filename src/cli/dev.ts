@@ -1,22 +1,24 @@
 import type { Command } from 'commander';
 import { relative } from 'node:path';
 import { systemClock } from '../clock.ts';
-import type { Handler } from '../ledger/define-task.ts';
+import type { Runner, RunnerOptions } from '../runner/runner.ts';
 import { createSignals, type Signals } from '../signals.ts';
 import { announce, chooseDevPlace, DEFAULT_DEV_DIR, withdraw } from './dev-place.ts';
 import { devSites, siteNames, type DevSite } from './dev-sites.ts';
 import { joinLocalSites } from './join-local-sites.ts';
-import { loadHandlers } from './load-handlers.ts';
+import { handlerOptions, pluginsHelp } from './handler-options.ts';
 import { closeLocalSites, openLocalSites, type LocalSite } from './local-site.ts';
 import { logSignals, openLogger } from './log-signals.ts';
 import { integer } from './parse-options.ts';
 import { keepHeapSmall } from './small-heap.ts';
+import { reloadOnHangup } from './reload-signal.ts';
 import { stopSignals, type StopWish } from './stop-signals.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 interface DevOptions {
   readonly sites?: string[];
   readonly handlers?: string[];
+  readonly plugins?: string[];
   readonly data?: string;
   readonly port?: number;
   readonly json?: boolean;
@@ -34,6 +36,7 @@ export function addDev(program: Command): void {
       siteNames,
     )
     .option('--handlers <module...>', 'JavaScript modules whose exported handlers are run (not watched for changes)')
+    .option('--plugins <dir...>', `${pluginsHelp}; read again when they change, and on SIGHUP`)
     .option('--data <dir>', `where its data are kept (default: ${DEFAULT_DEV_DIR}/ in the current directory)`)
     .option(
       '--port <n>',
@@ -55,7 +58,7 @@ with a daemon and a runner; started again on the same data, the same sites come 
 async function dev(options: DevOptions): Promise<void> {
   const terminal = openTerminal(options.json ?? false);
   using wish = stopSignals(systemClock);
-  const handlers = options.handlers === undefined ? undefined : await loadHandlers(options.handlers, process.cwd());
+  const sources = await handlerOptions(options);
   const dir = options.data ?? (await defaultPlace(terminal));
   const places = await devSites(dir, options.sites);
   const sites = await openLocalSites(
@@ -70,7 +73,9 @@ async function dev(options: DevOptions): Promise<void> {
   const announced = places.length === 1 ? [dir] : [dir, ...places.map(({ dataDir }) => dataDir)];
   try {
     await joinLocalSites(sites);
-    if (handlers !== undefined) await Promise.all(sites.map((site) => startRunner(site, handlers, wish)));
+    const runners = sources === undefined ? [] : sites.map((site) => runnerAt(site, sources, wish));
+    if (options.plugins !== undefined) reloadOnHangup(runners);
+    await Promise.all(runners.map((runner) => runner.start()));
     for (const [place, where] of announced.entries()) {
       await announce(where, sites[Math.max(0, place - 1)]?.server.url ?? '');
     }
@@ -98,12 +103,12 @@ function loggedSignals(site: string, all: readonly DevSite[]): Signals {
   return signals;
 }
 
-/** Runs the tasks of this site until it is closed; a second wish to stop does not wait for attempts. */
-async function startRunner(site: LocalSite, handlers: readonly Handler[], wish: StopWish): Promise<void> {
-  const runner = site.ledger.runner({ handlers });
+/** Runs the tasks of this site, once started, until it is closed; a second wish to stop does not wait for attempts. */
+function runnerAt(site: LocalSite, sources: RunnerOptions, wish: StopWish): Runner {
+  const runner = site.ledger.runner(sources);
   wish.second.addEventListener('abort', () => runner.hurry(), { once: true });
   site.atClose.push(() => runner.stop());
-  await runner.start();
+  return runner;
 }
 
 function tellReady(sites: readonly LocalSite[], dir: string, terminal: Terminal): void {

@@ -8,19 +8,29 @@ import { percentText, progressBar } from './progress-bar.ts';
 import { renderTable } from './render-table.ts';
 import { stateText } from './state-color.ts';
 import { filtering, matchingTasks, type TaskFilter } from './task-filter.ts';
+import { printUnoffered } from './print-unoffered.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 const defaultLimit = 100;
 const messageMax = 24;
 
-interface ListOptions extends ConnectionOptions, TaskFilter {}
+interface ListOptions extends ConnectionOptions, TaskFilter {
+  readonly unoffered?: boolean;
+}
 
 export function addList(program: Command): void {
   filtering(connecting(program.command('list')))
     .description(`tasks, the last submitted first; ${defaultLimit} at most unless --limit says otherwise`)
+    .option(
+      '--unoffered',
+      'only tasks that wait although no running runner takes them, and why; with --name, --queue, --limit',
+    )
     .action(async (options: ListOptions) => {
       const terminal = openTerminal(options.json ?? false);
-      await withLedger(options, terminal, (ledger) => print(ledger, options, terminal));
+      await withLedger(options, terminal, async (ledger) => {
+        if (options.unoffered === true) await printUnoffered(ledger, options, terminal);
+        else await print(ledger, options, terminal);
+      });
     });
 }
 
@@ -31,7 +41,7 @@ async function print(ledger: Ledger, options: ListOptions, terminal: Terminal): 
     else rows.push(row(task, terminal));
   }
   if (terminal.json) return;
-  const head = ['id', 'name', 'state', 'attempt', 'progress', 'submitted', 'finished', 'queue', 'key'];
+  const head = ['id', 'name', 'state', 'attempt', 'run by', 'progress', 'submitted', 'finished', 'queue', 'key'];
   if (rows.length > 0) terminal.line(renderTable({ head, rows, align: ['left', 'left', 'left', 'right'] }, terminal));
   else terminal.note('No such tasks.');
 }
@@ -42,6 +52,7 @@ function row(task: TaskSummary, terminal: Terminal): string[] {
     printable(task.name),
     stateText(task.state, terminal),
     String(task.attempt),
+    task.runBy === null ? '–' : printable(task.runBy),
     progress(task, terminal),
     task.submittedAt.toISOString(),
     task.finishedAt?.toISOString() ?? '–',

@@ -18,6 +18,8 @@ const levels: Readonly<Record<SignalName, Level>> = {
   'runner.started': 'info',
   'runner.draining': 'info',
   'runner.stopped': 'info',
+  'plugins.installed': 'info',
+  'plugins.refused': 'error',
   'runner.woken': 'debug',
   'exchange.begun': 'debug',
   'claim.granted': 'debug',

@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   migrate: async () => (await import('./migrate.ts')).addMigrate,
   serve: async () => (await import('./serve.ts')).addServe,
   run: async () => (await import('./run.ts')).addRun,
+  plugins: async () => (await import('./plugins/plugins.ts')).addPlugins,
   submit: async () => (await import('./submit.ts')).addSubmit,
   list: async () => (await import('./list.ts')).addList,
   show: async () => (await import('./show.ts')).addShow,

@@ -4,16 +4,18 @@ import { openLedger } from '../open-ledger.ts';
 import { Runner, type RunnerOptions } from '../runner/runner.ts';
 import { createSignals, type Signals } from '../signals.ts';
 import { connecting, connectionUrl, type ConnectionOptions } from './connection.ts';
-import { loadHandlers } from './load-handlers.ts';
+import { handlerOptions, nothingToRun, pluginsHelp } from './handler-options.ts';
 import { logSignals, openLogger } from './log-signals.ts';
 import { duration, integer } from './parse-options.ts';
+import { reloadOnHangup } from './reload-signal.ts';
 import { runnerSites, siteOption } from './run-sites.ts';
 import { keepHeapSmall } from './small-heap.ts';
 import { stopSignals } from './stop-signals.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 interface RunOptions extends ConnectionOptions {
-  readonly handlers: string[];
+  readonly handlers?: string[];
+  readonly plugins?: string[];
   readonly site?: Record<string, string>;
   readonly concurrency?: number;
   readonly queues?: string[];
@@ -24,7 +26,8 @@ interface RunOptions extends ConnectionOptions {
 export function addRun(program: Command): void {
   connecting(program.command('run'))
     .description('run handlers in this process until told to stop; logs go to stderr')
-    .requiredOption('--handlers <module...>', 'JavaScript modules whose exported handlers are run')
+    .option('--handlers <module...>', 'JavaScript modules whose exported handlers are run')
+    .option('--plugins <dir...>', pluginsHelp)
     .option(
       '--site <name=url>',
       "another site to work for while the runner's own has nothing to do; once for each, URL as in --url",
@@ -43,21 +46,26 @@ export function addRun(program: Command): void {
       `
 The runner's own site is that of --url or TASKLEDGER_DATABASE_URL, else the first --site; naming it among the others does no
 harm, so that every runner may get the same list. Tasks of another site are leased from its own database, where they are
-owned. With several sites it starts when one of them answers, and works for the others as soon as they do.`,
+owned. With several sites it starts when one of them answers, and works for the others as soon as they do.
+
+Manifests of plugins are read again when one of them changes (looked for every 2 s), and on SIGHUP: new attempts use what is
+new, running ones keep what they have. One that is wrong is logged as an error, and what it was before goes on being run.`,
     )
     .action(run);
 }
 
-async function run({ handlers: modules, concurrency, queues, drain, ttl, ...options }: RunOptions): Promise<void> {
+async function run({ concurrency, queues, drain, ttl, ...options }: RunOptions): Promise<void> {
   const terminal = openTerminal(options.json ?? false);
   using wish = stopSignals(systemClock);
   const signals = createSignals();
   const open = await chosenSites(options, terminal, signals);
-  const handlers = await loadHandlers(modules, process.cwd());
+  const sources = await handlerOptions(options);
+  if (sources === undefined) throw nothingToRun();
   logSignals(signals, openLogger());
-  await using opened = await open({ handlers, concurrency, queues, drainMs: drain, leaseTtlMs: ttl });
+  await using opened = await open({ ...sources, concurrency, queues, drainMs: drain, leaseTtlMs: ttl });
   const { runner } = opened;
   wish.second.addEventListener('abort', () => runner.hurry(), { once: true });
+  if (options.plugins !== undefined) reloadOnHangup([runner]);
   await runner.start();
   keepHeapSmall();
   await wish.first;

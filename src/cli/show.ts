@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { formatPosition } from '../events/position.ts';
 import type { TaskState } from '../events/task-state.ts';
+import type { Ledger } from '../open-ledger.ts';
 import { taskJson } from './as-json.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
 import { durationText } from './duration-text.ts';
@@ -20,26 +21,36 @@ export function addShow(program: Command): void {
       const terminal = openTerminal(options.json ?? false);
       await withLedger(options, terminal, async (ledger) => {
         const task = await ledger.get(id);
-        if (terminal.json) terminal.object(taskJson(task));
-        else for (const line of taskLines(task, terminal)) terminal.line(line);
+        const unoffered = (await whyUnoffered(ledger, task)) ?? null;
+        if (terminal.json) terminal.object({ ...taskJson(task), unoffered });
+        else for (const line of taskLines(task, unoffered, terminal)) terminal.line(line);
       });
     });
 }
 
+/** Of a task that waits. Only its owner's runners can take it, and only there they are known. */
+async function whyUnoffered(ledger: Ledger, task: TaskState): Promise<string | undefined> {
+  if (task.state !== 'pending' || (await ledger.ownerOf(task.id)) !== ledger.site) return undefined;
+  return await ledger.whyUnoffered(task);
+}
+
 /** The task in lines `name  value`; what says nothing is left out. */
-function taskLines(task: TaskState, terminal: Terminal): string[] {
+function taskLines(task: TaskState, unoffered: string | null, terminal: Terminal): string[] {
   const rows: [string, string | null][] = [
     ['task', `${task.id}  ${task.name}`],
     ['state', `${stateText(task.state, terminal)}${attempts(task)}`],
+    ['unoffered', unoffered],
     ['submitted', `${task.submitted_at}  ${formatPosition(task.submitted)}`],
     ['started', after(task.started_at, task.submitted_at, 'after it was submitted')],
     ['finished', after(task.finished_at, task.started_at, 'after that')],
     ['lease', lease(task)],
+    ['run by', task.run_by],
     ['progress', progress(task, terminal)],
     ['queue', task.queue === 'default' ? null : task.queue],
     ['group', task.group],
     ['priority', task.priority === 0 ? null : String(task.priority)],
     ['key', task.key],
+    ['plugin', task.plugin === null ? null : `only versions ${task.plugin}`],
     ['protected', task.protected ? 'yes: never started a second time on its own' : null],
     ['run at', task.state === 'pending' ? task.run_at : null],
     ['start before', task.start_before],

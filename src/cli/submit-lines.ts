@@ -3,7 +3,7 @@ import { LedgerError } from '../errors.ts';
 import { decodePayload, encodePayload } from '../events/payload.ts';
 import type { Submitted } from '../ledger/submit.ts';
 import type { SubmitCall } from '../ledger/submit-calls.ts';
-import { openLedger } from '../open-ledger.ts';
+import { openLedger, type TaskRef } from '../open-ledger.ts';
 import { createPool } from '../postgres/pool.ts';
 import { translateSqlError } from '../postgres/sql-error.ts';
 import { submittedJson } from './as-json.ts';
@@ -11,6 +11,7 @@ import { connectionUrl } from './connection.ts';
 import { jsonLine } from './printable.ts';
 import { linesOf, openGivenFile, type Line } from './read-input.ts';
 import type { Terminal } from './terminal.ts';
+import { warnUnoffered } from './warn-unoffered.ts';
 
 /** Tasks per statement: large enough to be quick, small enough to stream. */
 const batchSize = 1000;
@@ -25,7 +26,8 @@ interface SubmitLinesOptions {
  * Records one task for each line of a file, in one transaction, and says so once it has committed.
  * @throws LedgerError naming the line that is wrong; nothing is recorded then
  */
-export async function submitLines(name: string, file: string, options: SubmitLinesOptions): Promise<void> {
+export async function submitLines(task: TaskRef<unknown>, file: string, options: SubmitLinesOptions): Promise<void> {
+  const name = typeof task === 'string' ? task : task.name;
   const { call, url, terminal } = options;
   const stream = file === '-' ? process.stdin : await openGivenFile(file, 'one input per line');
   const pool = createPool({ connectionString: await connectionUrl(url, terminal), max: 2 });
@@ -34,7 +36,7 @@ export async function submitLines(name: string, file: string, options: SubmitLin
     const client = await pool.connect().catch(rethrowTranslated);
     try {
       await client.query('begin');
-      const total = new LineBatches((items) => ledger.submitMany(name, items, { ...call, tx: client }), terminal.json);
+      const total = new LineBatches((items) => ledger.submitMany(task, items, { ...call, tx: client }), terminal.json);
       await total.submit(stream);
       await client.query('commit').catch((error: unknown) => {
         throw translateSqlError(error, { writing: true });
@@ -42,6 +44,7 @@ export async function submitLines(name: string, file: string, options: SubmitLin
       for (const line of total.answers) terminal.line(line);
       if (!terminal.json)
         terminal.line(`Submitted ${total.tasks} ${total.tasks === 1 ? 'task' : 'tasks'} ${name} at ${ledger.site}.`);
+      if (total.tasks > 0) await warnUnoffered(ledger, task, call, terminal);
     } finally {
       // Without a commit, closing the connection rolls everything back.
       client.release(true);

@@ -4,6 +4,7 @@ import { LedgerError } from '../errors.ts';
 import { MAX_ATTEMPTS, MAX_PRIORITY, MIN_PRIORITY } from '../events/limits.ts';
 import { formatPosition } from '../events/position.ts';
 import { decodePayload } from '../events/payload.ts';
+import type { TaskDefinition } from '../ledger/define-task.ts';
 import type { SubmitCall } from '../ledger/submit-calls.ts';
 import { submittedJson } from './as-json.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
@@ -11,6 +12,7 @@ import { duration, integer, momentOption } from './parse-options.ts';
 import { readGivenFile, readInput } from './read-input.ts';
 import { submitLines } from './submit-lines.ts';
 import { openTerminal } from './terminal.ts';
+import { warnUnoffered } from './warn-unoffered.ts';
 
 interface SubmitCommandOptions extends ConnectionOptions {
   readonly input?: string;
@@ -27,6 +29,7 @@ interface SubmitCommandOptions extends ConnectionOptions {
   readonly timeout?: number;
   readonly protected?: boolean;
   readonly realm?: string;
+  readonly plugins?: string[];
 }
 
 export function addSubmit(program: Command): void {
@@ -55,6 +58,10 @@ export function addSubmit(program: Command): void {
     .option('--attempts <n>', 'attempts in all (default: 3)', integer('--attempts', 1, MAX_ATTEMPTS))
     .option('--timeout <duration>', 'wall time of one attempt, such as 30s or 2h', duration('--timeout'))
     .option('--protected', 'never start it a second time on its own')
+    .option(
+      '--plugins <dir...>',
+      'what else is recorded (queue, retries, protection …) is what its manifest there says',
+    )
     .option('--realm <realm>', 'realm (default: that of this site)')
     .action(submit);
 }
@@ -63,16 +70,32 @@ async function submit(name: string, options: SubmitCommandOptions): Promise<void
   const terminal = openTerminal(options.json ?? false);
   requireOneSource(options);
   const call = callOf(options);
+  const task = options.plugins === undefined ? name : await taskOfPlugins(name, options.plugins);
   if (options.inputs !== undefined) {
-    await submitLines(name, options.inputs, { call, url: options.url, terminal });
+    await submitLines(task, options.inputs, { call, url: options.url, terminal });
     return;
   }
   const input = decodePayload(await inputText(options.input), `the input of ${name.slice(0, 60)}`);
   await withLedger(options, terminal, async (ledger) => {
-    const task = await ledger.submit(name, input, call);
-    if (terminal.json) terminal.object(submittedJson(task));
-    else if (task.created) terminal.line(`Submitted ${name} as ${task.id} at ${formatPosition(task)}.`);
-    else terminal.line(`Already there: ${name} with this key is ${task.id} at ${formatPosition(task)}.`);
+    const submitted = await ledger.submit(task, input, call);
+    const { id, created } = submitted;
+    if (terminal.json) terminal.object(submittedJson(submitted));
+    else if (created) terminal.line(`Submitted ${name} as ${id} at ${formatPosition(submitted)}.`);
+    else terminal.line(`Already there: ${name} with this key is ${id} at ${formatPosition(submitted)}.`);
+    if (created) await warnUnoffered(ledger, task, call, terminal);
+  });
+}
+
+/** @throws LedgerError TASKLEDGER_PLUGINS_INVALID, also when none of them offers it */
+async function taskOfPlugins(name: string, directories: readonly string[]): Promise<TaskDefinition> {
+  const { tasksOfPlugins } = await import('../runner/plugins/tasks-of-plugins.ts');
+  const tasks = await tasksOfPlugins(...directories);
+  const task = tasks.get(name);
+  if (task !== undefined) return task;
+  throw new LedgerError('TASKLEDGER_PLUGINS_INVALID', {
+    expected: `a plugin that offers ${name.slice(0, 60)} in ${directories.join(', ')}`,
+    found: `only ${[...tasks.keys()].slice(0, 10).join(', ')}`,
+    remedy: 'Correct the name or the directory, or leave --plugins out',
   });
 }
 

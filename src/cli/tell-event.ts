@@ -101,6 +101,7 @@ function submitted(event: EventOf<'task.submitted'>): string {
   const facts = [
     data.queue === 'default' ? '' : `queue ${printable(data.queue)}`,
     data.group === undefined ? '' : `group ${shown(data.group)}`,
+    data.plugin === undefined ? '' : `only by plugin versions ${shown(data.plugin)}`,
     data.priority === 0 ? '' : `priority ${data.priority}`,
     data.key === undefined ? '' : `key ${shown(data.key)}`,
     data.protected === true ? 'protected' : '',

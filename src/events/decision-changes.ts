@@ -26,7 +26,7 @@ export function changesOf(state: TaskState, event: TaskDecision): Changes {
     case 'task.lease_expired':
       return leaseExpired(state, event);
     case 'task.lease_released':
-      return { ...backToPending(event), attempt: state.attempt - 1 };
+      return { ...backToPending(event), attempt: state.attempt - 1, run_by: null };
     case 'task.aborted':
       return ended('aborted', event.occurred_at);
     case 'task.missed':
@@ -49,13 +49,13 @@ export function changesOf(state: TaskState, event: TaskDecision): Changes {
 }
 
 function leased(state: TaskState, event: EventOf<'task.leased'>): Changes {
-  const { attempt, runner, host, lease_digest, ttl_ms } = event.data;
+  const { attempt, runner, host, lease_digest, ttl_ms, plugin: run_by = null } = event.data;
   if (attempt !== state.attempt + 1) {
     throw historyBroken(state, event, `a lease of attempt ${state.attempt + 1}`, `attempt ${attempt}`);
   }
   const leased_at = event.occurred_at;
   const lease = { epoch: event.epoch, version: event.version, runner, host, digest: lease_digest, leased_at, ttl_ms };
-  return { state: 'leased', attempt, lease, progress: null, started_at: leased_at };
+  return { state: 'leased', attempt, lease, run_by, progress: null, started_at: leased_at };
 }
 
 function progressed(state: TaskState, { data }: EventOf<'task.progressed'>): Changes {
@@ -91,7 +91,15 @@ function leaseExpired(state: TaskState, event: EventOf<'task.lease_expired'>): C
 }
 
 function retried(event: EventOf<'task.retried'>): Changes {
-  const fresh = { attempt: 0, progress: null, output: undefined, error: null, started_at: null, finished_at: null };
+  const fresh = {
+    attempt: 0,
+    run_by: null,
+    progress: null,
+    output: undefined,
+    error: null,
+    started_at: null,
+    finished_at: null,
+  };
   // The windows were about the first life of the task: kept, they would miss or fail it again at once.
   return { ...backToPending(event), ...fresh, start_before: null, deadline: null };
 }

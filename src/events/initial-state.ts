@@ -41,6 +41,7 @@ const nothingYet = {
   state: 'pending',
   attempt: 0,
   lease: null,
+  run_by: null,
   progress: null,
   checkpoint: undefined,
   output: undefined,

@@ -29,3 +29,6 @@ export const MAX_PRIORITY = 100;
 
 /** Most attempts a retry policy may allow. */
 export const MAX_ATTEMPTS = 1000;
+
+/** Longest range of plugin versions a task may pin, in characters. */
+export const MAX_PLUGIN_RANGE_LENGTH = 100;

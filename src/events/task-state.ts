@@ -46,6 +46,7 @@ export interface TaskState {
   readonly priority: number;
   readonly key: string | null;
   readonly protected: boolean;
+  /** The range of plugin versions it asks for. */
   readonly plugin: string | null;
   readonly retry: RetryPolicy;
   readonly timeout_ms: number | null;
@@ -59,6 +60,8 @@ export interface TaskState {
   /** Attempts used, the running one included: a lost lease counts, a released one does not, a redrive starts at 0. */
   readonly attempt: number;
   readonly lease: TaskLease | null;
+  /** Plugin and version that run, or ran, the latest attempt; null for a handler in a module. */
+  readonly run_by: string | null;
   /** Of the latest attempt. */
   readonly progress: { readonly fraction: number | null; readonly message: string | null } | null;
   /** What the next attempt may resume from; outlives attempts and redrives. */

@@ -88,6 +88,16 @@ export interface Handler {
   readonly isolation?: ChildIsolation | undefined;
   /** Always asked in the runner's own process. */
   readonly verify?: VerifyFunction<unknown, unknown> | undefined;
+  /** Which plugin it is of, as the lease events of its attempts say; absent for a handler in a module. */
+  readonly plugin?: HandlerPlugin | undefined;
+}
+
+/** One version of a plugin. */
+export interface HandlerPlugin {
+  readonly name: string;
+  readonly version: string;
+  /** SHA-256 of the manifest's text, in hex. */
+  readonly digest: string;
 }
 
 /** Every option there is: the compiler sees to it that none is forgotten. */

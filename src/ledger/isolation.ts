@@ -73,11 +73,11 @@ export const poolDefaults: Required<PoolLimits> = {
 };
 
 /** Longest grace: a stopped attempt holds its place in the runner for that long. */
-const MAX_GRACE_MS = 3_600_000;
+export const MAX_GRACE_MS = 3_600_000;
 const aWeekMs = 604_800_000;
 
 /** Every limit there is, and its range. */
-const poolRanges: Readonly<Record<keyof PoolLimits, readonly [min: number, max: number]>> = {
+export const poolRanges: Readonly<Record<keyof PoolLimits, readonly [min: number, max: number]>> = {
   warm: [0, 1000],
   maxTasks: [1, 100_000],
   maxAgeMs: [100, aWeekMs],

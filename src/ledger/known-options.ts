@@ -46,8 +46,8 @@ function unknownOption(key: string, known: ReadonlySet<string>, what: string): L
   });
 }
 
-/** The word that was probably meant: spelt like it but for case, separators or a few characters. */
-function closest(word: string, known: readonly string[]): string | undefined {
+/** The word that was probably meant, if any: spelt like it but for case, separators or a few characters. */
+export function closest(word: string, known: readonly string[]): string | undefined {
   const plain = (text: string): string => text.toLowerCase().replace(/[-_]|ms$/g, '');
   const ranked = known
     .map((candidate) => ({ candidate, edits: editsBetween(plain(word.slice(0, 60)), plain(candidate)) }))

@@ -27,6 +27,8 @@ export interface TaskSummary {
   readonly priority: number;
   readonly key: string | null;
   readonly attempt: number;
+  /** Plugin and version that run, or ran, the latest attempt; null for a handler in a module. */
+  readonly runBy: string | null;
   /** What its running attempt reported last; null unless it is leased and has reported something. */
   readonly progress: { readonly fraction: number | null; readonly message: string | null } | null;
   readonly submittedAt: Date;
@@ -50,8 +52,9 @@ export async function listTasks(db: Queryable, clock: Clock, filter: ListFilter 
   const waiting = { timeoutMs: LIST_WAIT_MS, projections: ['tasks'] };
   const isProjected = (await isProjecting(db)) && (await whenCaughtUp(db, clock, waiting));
   const found = isProjected ? await searchTasks(db, search, page) : await searchLog(db, search, page);
-  return found.map(({ submitted_at, finished_at, progress, ...row }) => ({
+  return found.map(({ submitted_at, finished_at, run_by, progress, ...row }) => ({
     ...row,
+    runBy: run_by,
     progress: progress === null ? null : { fraction: progress.fraction ?? null, message: progress.message ?? null },
     submittedAt: submitted_at,
     finishedAt: finished_at,
@@ -70,6 +73,12 @@ const progress = `case when o.task_id is not null then o.progress when t.state =
                  and e.version > (select max(l.version) from taskledger.events l where l.task_id = t.id and l.type = 'task.leased')
               having count(*) > 0) end`;
 
+/** Of the latest lease, unless it was given back, or the task was made ready to run again. */
+const runBy = `(select case e.type when 'task.leased' then e.data ->> 'plugin' end
+              from taskledger.events e
+             where e.task_id = t.id and e.type in ('task.leased', 'task.lease_released', 'task.retried')
+             order by e.epoch desc, e.version desc limit 1)`;
+
 /** @throws LedgerError TASKLEDGER_NOT_FOUND */
 async function placeOf(db: Queryable, id: string): Promise<TaskPlace> {
   const { rows } = await db.query(
@@ -86,7 +95,7 @@ async function searchLog(db: Queryable, search: TaskSearch, { limit = 100, befor
   const choosesByLife = search.state !== undefined || search.errorCode !== undefined;
   const { rows } = await db.query(
     `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, t.submitted_at, t.finished_at,
-            ${progress} as progress
+            ${runBy} as run_by, ${progress} as progress
        from taskledger.tasks t left join taskledger.open_tasks o on o.task_id = t.id
       where t.id in (
               select e.task_id from taskledger.events e

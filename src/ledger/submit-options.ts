@@ -2,6 +2,7 @@ import { LedgerError } from '../errors.ts';
 import { encodePayload } from '../events/payload.ts';
 import type { RetryPolicy } from '../events/submitted.ts';
 import { refuseUnknownOptions } from './known-options.ts';
+import { requirePluginRange } from './plugin-range.ts';
 
 /** What may be said of one task besides its name and input. Times are moments with their offset, or Dates. */
 export interface SubmitOptions {
@@ -18,7 +19,7 @@ export interface SubmitOptions {
   readonly retry?: RetryPolicy;
   readonly timeoutMs?: number;
   readonly protected?: boolean;
-  /** Version range of the plugin that may run it. */
+  /** The versions of its plugin that may run it, as npm has ranges: `^3`, `>=2.3 <4`. Default: the newest there is. */
   readonly plugin?: string;
 }
 
@@ -50,6 +51,7 @@ export function optionsJson(options: SubmitOptions): string {
     const value = options[key];
     if (value === undefined) continue;
     if (!isOfKind(value, kind)) throw wrongType(key, kind, value);
+    if (key === 'plugin') requirePluginRange(value as string);
     json += `,"${column}":${encodePayload(value, `option ${key}`)}`;
   }
   return json;

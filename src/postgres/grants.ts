@@ -50,6 +50,8 @@ const reads = {
 
 /** What reading blocks into the slots of projections takes: for the daemon always, for an operator in a replay. */
 const replaying = ['next_blocks', 'project_tasks', 'project_attempts', 'project_queue_minutes', 'project_incidents'];
+/** Who takes tasks, and which of them nobody takes. */
+const lookingWhoRuns = ['offered', 'plugin_problems', 'waiting_kinds'];
 /** Keeping a site and its peers equal, and proving that they are. */
 const replicating = [
   'peer_links',
@@ -89,7 +91,7 @@ const slots = {
 export const roleGrants = {
   taskledger_submitter: {
     work: 'Applications: record tasks, in their own transactions.',
-    execute: ['schema_status', 'submit', 'submit_many', 'leaves'],
+    execute: ['schema_status', 'submit', 'submit_many', 'leaves', 'offered'],
     select: {},
   },
   taskledger_runner: {
@@ -107,13 +109,14 @@ export const roleGrants = {
         'answer_doubt',
         'sweep',
         'arm_doorbell',
+        'announce_offers',
       ],
     ],
     select: {},
   },
   taskledger_auditor: {
     work: 'Whoever looks back: `get`, `history`, `list`, `result`, `show`. Reads everything but lease secrets, writes nothing.',
-    execute: ['schema_status', 'sealed_head', 'site_identity', 'stream_heads', 'leaves'],
+    execute: ['schema_status', 'sealed_head', 'site_identity', 'stream_heads', 'leaves', ...lookingWhoRuns],
     select: reads,
   },
   taskledger_operator: {
@@ -133,6 +136,7 @@ export const roleGrants = {
       'site_identity',
       'stream_heads',
       'sealed_head',
+      ...lookingWhoRuns,
       ...replaying,
       'rebuild_projection',
       'empty_slot',

@@ -120,6 +120,14 @@ export const tables = {
   },
   task_keys: { realm: 'text', name: 'text', key: 'text', task_id: 'uuid' },
   doorbells: { name: 'text', armed_until: 'timestamptz(3)' },
+  offers: {
+    runner: 'text',
+    host: 'text',
+    queues: 'text[]?',
+    offers: 'json',
+    problems: 'text[]',
+    until: 'timestamptz(3)',
+  },
   blocks: {
     site: 'text',
     number: 'bigint',

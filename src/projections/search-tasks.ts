@@ -35,6 +35,8 @@ export interface FoundTask {
   readonly priority: number;
   readonly key: string | null;
   readonly attempt: number;
+  /** Plugin and version of the latest attempt. */
+  readonly run_by: string | null;
   /** Of the hot row, which is newer than any event, at the owner; elsewhere as it was last recorded. Null unless the task is open. */
   readonly progress: { readonly fraction?: number | null; readonly message?: string | null } | null;
   readonly submitted_at: Date;
@@ -81,7 +83,7 @@ export async function searchTasks(
     where.push(`(t.submitted_at, t.id) < (${parameter(before.submittedAt)}, ${parameter(before.id)})`);
   } else if (until !== undefined) where.push(`t.submitted_at < ${parameter(until)}`);
   const { rows } = await db.query(
-    `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, ${progress} as progress, t.submitted_at, t.finished_at
+    `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, t.plugin as run_by, ${progress} as progress, t.submitted_at, t.finished_at
        from (select * from taskledger.projected_tasks t where ${where.join(' and ')}
               order by t.submitted_at desc, t.id desc limit $1) t
        left join taskledger.open_tasks o on o.task_id = t.id

@@ -14,7 +14,6 @@ import type { Places } from './places.ts';
 import { ProgressReports } from './progress-reports.ts';
 
 interface AttemptPoolOptions {
-  readonly handlers: ReadonlyMap<string, Handler>;
   readonly places: Places;
   /** Of which the leases are. */
   readonly site: string;
@@ -29,10 +28,16 @@ interface AttemptPoolOptions {
   readonly onPlaceFree: () => void;
 }
 
+/** A lease that has not begun, and what its task was offered to be run by. */
+interface Waiting {
+  readonly lease: Lease;
+  readonly handler: Handler | undefined;
+}
+
 /** Leases in hand: a few running, the others waiting for a place. Turns each into one outcome. */
 export class AttemptPool {
   readonly #options: AttemptPoolOptions;
-  readonly #waiting = new LeaseQueue();
+  readonly #waiting = new LeaseQueue<Waiting>();
   readonly #running = new Set<Attempt>();
   readonly #progress: ProgressReports;
   readonly #executions: Executions;
@@ -60,28 +65,34 @@ export class AttemptPool {
     return this.#waiting.size;
   }
 
-  add(leases: readonly Lease[]): void {
-    this.#waiting.push(leases);
+  /** @param handlerOf what each of them was offered to be run by */
+  add(leases: readonly Lease[], handlerOf: (lease: Lease) => Handler | undefined): void {
+    this.#waiting.push(leases.map((lease) => ({ lease, handler: handlerOf(lease) })));
   }
 
   /** Starts attempts while there are places and leases. */
   fill(): void {
     while (this.#options.places.anyFree) {
-      const lease = this.#waiting.take();
-      if (lease === undefined) return;
-      this.#start(lease);
+      const waiting = this.#waiting.take();
+      if (waiting === undefined) return;
+      this.#start(waiting);
     }
   }
 
   /** Starts the processes that are to wait for attempts. */
-  prestart(): void {
-    this.#executions.prestart(this.#options.handlers.values());
+  prestart(handlers: Iterable<Handler>): void {
+    this.#executions.prestart(handlers);
+  }
+
+  /** Processes that wait for attempts of others than these are ended; those that run one, after it. */
+  retireOthers(handlers: Iterable<Handler>): void {
+    this.#executions.retireOthers(handlers);
   }
 
   /** Gives back, unbegun, whatever waits. */
   releaseWaiting(reason: string): void {
     this.releaseUnbegun(
-      this.#waiting.takeWhere(() => true),
+      this.#waiting.takeWhere(() => true).map(({ lease }) => lease),
       reason,
     );
   }
@@ -125,7 +136,7 @@ export class AttemptPool {
   /** Somebody asked for this task to be aborted: tells it to stop, or ends it here if it has not begun. */
   abort(taskId: string): void {
     for (const attempt of this.#running) if (attempt.taskId === taskId) attempt.stop('abort');
-    for (const lease of this.#waiting.takeWhere((waiting) => waiting.taskId === taskId)) {
+    for (const { lease } of this.#waiting.takeWhere((waiting) => waiting.lease.taskId === taskId)) {
       this.#options.onOutcome(this.#attempt(lease).aborted());
     }
   }
@@ -138,7 +149,7 @@ export class AttemptPool {
   lose(claimId: string): { readonly running: number; readonly waiting: number; readonly released: number } {
     const running = [...this.#running].filter((attempt) => attempt.claimId === claimId);
     for (const attempt of running) attempt.stop('lease lost');
-    const waiting = this.#waiting.takeWhere((lease) => lease.claimId === claimId);
+    const waiting = this.#waiting.takeWhere(({ lease }) => lease.claimId === claimId).map(({ lease }) => lease);
     const released = waiting.filter(({ submitted }) => submitted.protected === true);
     this.releaseUnbegun(released, 'its lease was lost before it began');
     return { running: running.length, waiting: waiting.length - released.length, released: released.length };
@@ -154,14 +165,13 @@ export class AttemptPool {
     this.#options.signals.emit('attempt.logged', { taskId, name, attempt, ...record });
   }
 
-  #start(lease: Lease): void {
-    const { clock, signals, handlers, random, places } = this.#options;
+  #start({ lease, handler }: Waiting): void {
+    const { clock, signals, random, places } = this.#options;
     const attempt = this.#attempt(lease);
     if (signals.active) {
       const waitedMs = Math.max(0, clock.now() - Date.parse(lease.runAt));
       signals.emit('attempt.started', { taskId: lease.taskId, name: attempt.name, attempt: attempt.attempt, waitedMs });
     }
-    const handler = handlers.get(attempt.name);
     if (handler === undefined) {
       this.#finish(attempt, attempt.released(`this runner has no handler for ${attempt.name}`));
       return;

@@ -106,8 +106,10 @@ export class Attempt implements RunningAttempt {
 
   /** Runs the handler to its outcome. Synchronous when the execution is. */
   run(handler: Handler, random: () => number, execution: Execution = inlineExecution): Outcome | Promise<Outcome> {
-    const { timeout_ms } = this.#lease.submitted;
-    if (timeout_ms !== undefined) this.#stopAfter(timeout_ms);
+    const { timeout_ms: own = Infinity } = this.#lease.submitted;
+    // The operator's word, in the manifest of a plugin, is a limit; that of a definition was recorded with the task.
+    const { timeoutMs: allowed = Infinity } = handler.plugin === undefined ? {} : handler.definition;
+    if (Math.min(own, allowed) < Infinity) this.#stopAfter(Math.min(own, allowed));
     const ending = execution.run(this, handler);
     return ending instanceof Promise ? ending.then((ended) => this.#end(ended, random)) : this.#end(ending, random);
   }

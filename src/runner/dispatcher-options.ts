@@ -1,21 +1,31 @@
 import type { Clock } from '../clock.ts';
 import type { Codec } from '../events/codec.ts';
-import type { Claim } from '../ledger/claim.ts';
-import type { Handler } from '../ledger/define-task.ts';
+import type { Claim, ClaimRequest } from '../ledger/claim.ts';
 import type { ExchangeAnswer, ExchangeRequest } from '../ledger/exchange.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
 import type { HeldClaim } from '../ledger/settle.ts';
 import type { Signals } from '../signals.ts';
+import type { Offered } from './offers.ts';
 import type { Places } from './places.ts';
 
 interface LeaseInHand extends HeldClaim {
   readonly taskId: string;
 }
 
+/** A claim, and what it offers to run its leases by. */
+export interface OfferingClaim extends ClaimRequest {
+  readonly offered: Offered;
+}
+
+export interface OfferingRequest extends ExchangeRequest {
+  readonly claim?: OfferingClaim;
+}
+
 export interface DispatcherOptions {
   readonly runner: string;
   readonly host: string;
-  readonly handlers: ReadonlyMap<string, Handler>;
+  /** What the next claim offers. */
+  readonly offers: { readonly now: Offered };
   readonly queues: readonly string[] | undefined;
   readonly concurrency: number;
   /** Shared by the sites of a runner. */

@@ -1,13 +1,13 @@
 import { errorCodeOf } from '../errors.ts';
-import type { Claim, ClaimRequest } from '../ledger/claim.ts';
-import type { ExchangeAnswer, ExchangeRequest } from '../ledger/exchange.ts';
+import type { Claim } from '../ledger/claim.ts';
+import type { ExchangeAnswer } from '../ledger/exchange.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
 import type { Outcome } from '../ledger/settle.ts';
 import { Asks } from './asks.ts';
 import { AttemptPool } from './attempt-pool.ts';
 import { Batching } from './batching.ts';
 import { ClaimsInHand } from './claims-in-hand.ts';
-import type { DispatcherOptions } from './dispatcher-options.ts';
+import type { DispatcherOptions, OfferingClaim, OfferingRequest } from './dispatcher-options.ts';
 import { Lanes } from './lanes.ts';
 import { OutcomeBox } from './outcome-box.ts';
 import { sharedMonotonicMs } from './lease-keeper.ts';
@@ -32,7 +32,7 @@ export class Dispatcher implements Tenant {
   readonly #batching: Batching;
   readonly #claims = new ClaimsInHand();
   readonly #outcomes: OutcomeBox;
-  readonly #unanswered: UnansweredClaims;
+  readonly #unanswered: UnansweredClaims<OfferingClaim>;
   readonly #asks: Asks;
   #exchanging = 0;
   #claiming = false;
@@ -53,10 +53,7 @@ export class Dispatcher implements Tenant {
     this.#lanes = new Lanes(options.clock, options.random);
     this.#batching = new Batching(options);
     this.#outcomes = new OutcomeBox(options.maxBatch);
-    this.#unanswered = new UnansweredClaims({
-      ...options,
-      onGranted: (claim, tookMs) => this.#hold(claim, tookMs),
-    });
+    this.#unanswered = new UnansweredClaims({ ...options, onGranted: (...granted) => this.#hold(...granted) });
     this.attempts = new AttemptPool({
       ...options,
       sendProgress: (claimId, taskId, progress) => this.#sendProgress(claimId, taskId, progress),
@@ -220,17 +217,17 @@ export class Dispatcher implements Tenant {
     }
   }
 
-  #request(outcomes: readonly Outcome[], room: number): ExchangeRequest {
-    const { clock, runner, host, ttlMs, queues, handlers, newSecret } = this.#options;
+  #request(outcomes: readonly Outcome[], room: number): OfferingRequest {
+    const { clock, runner, host, ttlMs, queues, offers, newSecret } = this.#options;
     const settle = { held: this.#claims.holding(outcomes), outcomes, nowMs: clock.monotonic() };
-    const claim: ClaimRequest = { names: [...handlers.keys()], maxTasks: room, runner, host, ttlMs, queues };
+    const claim = { ...offers.now.kinds, maxTasks: room, runner, host, ttlMs, queues };
     return {
       ...(outcomes.length > 0 ? { settle } : {}),
       ...(room > 0 ? { claim: { ...claim, lanes: this.#lanes.next(this.#rang), secret: newSecret() } } : {}),
     };
   }
 
-  #learn({ settle, claim }: ExchangeRequest, answer: ExchangeAnswer, tookMs: number): void {
+  #learn({ settle, claim }: OfferingRequest, answer: ExchangeAnswer, tookMs: number): void {
     const { runner, signals } = this.#options;
     if (settle !== undefined) {
       for (const { claimId } of settle.outcomes) this.#countDown(claimId);
@@ -242,7 +239,8 @@ export class Dispatcher implements Tenant {
     if (claim !== undefined) this.#learnClaim(claim, answer.claim, tookMs);
   }
 
-  #learnClaim({ maxTasks, lanes }: ClaimRequest, claim: ExchangeAnswer['claim'], tookMs: number): void {
+  #learnClaim(asked: OfferingClaim, claim: ExchangeAnswer['claim'], tookMs: number): void {
+    const { maxTasks, lanes } = asked;
     const { runner, signals } = this.#options;
     if (claim !== undefined && tookMs >= this.#options.ttlMs * latestAnswer) {
       // The lease may be over, and the task somebody else's: nothing begins. Given back, a protected task is in no doubt.
@@ -259,16 +257,16 @@ export class Dispatcher implements Tenant {
     this.#asks.granted(leases.length, maxTasks, lanes === undefined);
     // Short of what was asked, and only the known lanes were looked at: look everywhere as soon as that is due.
     if (!this.#hungry && lanes !== undefined) this.#lookIn(this.#lanes.widerLookInMs());
-    if (claim !== undefined) this.#hold(claim, tookMs);
+    if (claim !== undefined) this.#hold(claim, tookMs, asked);
     signals.emit('claim.granted', { runner, asked: maxTasks, tasks: leases.length, durationMs: tookMs });
     this.#options.onAnswer(leases.length === 0 && lanes === undefined);
   }
 
-  #hold(claim: Claim, tookMs: number): void {
+  #hold(claim: Claim, tookMs: number, { offered }: OfferingClaim): void {
     this.#batching.received(claim.size, claim.leases.length);
     this.#claims.add(claim, claim.leases.length);
     this.#options.onClaim(claim, sharedMonotonicMs() - tookMs);
-    this.attempts.add(claim.leases);
+    this.attempts.add(claim.leases, (lease) => offered.handlerOf(lease));
     if (!this.#claiming) this.drain('shutdown');
   }
 

@@ -7,10 +7,11 @@ import { listen, type Listener } from '../postgres/listen.ts';
 interface DoorbellOptions {
   readonly connectionString: string;
   readonly applicationName: string;
-  readonly names: ReadonlySet<string>;
+  /** Whether a task of this name is for this runner. */
+  readonly isOurs: (name: string) => boolean;
   readonly clock: Clock;
   readonly signals: Signals;
-  /** Arms the ledger's doorbells for that long; 0 disarms. */
+  /** Arms the ledger's doorbells for that long, for what this runner offers now; 0 disarms. */
   readonly arm: (forMs: number) => Promise<void>;
   /** A task of one of the names was submitted; also called once after arming, for what came in between. */
   readonly onRing: () => void;
@@ -38,7 +39,7 @@ export class Doorbell {
   }
 
   start(): void {
-    const { connectionString, applicationName, clock, signals, names, onRing, onAbort } = this.#options;
+    const { connectionString, applicationName, clock, signals, isOurs, onRing, onAbort } = this.#options;
     this.#listener = listen({
       connectionString,
       applicationName,
@@ -47,7 +48,7 @@ export class Doorbell {
       signals,
       onNotification: (channel, payload) => {
         if (channel === ABORT_CHANNEL) onAbort(payload);
-        else if (names.has(payload)) onRing();
+        else if (isOurs(payload)) onRing();
       },
       // Whatever was notified while nobody listened is gone.
       onConnected: () => {
@@ -74,6 +75,11 @@ export class Doorbell {
       .finally(() => {
         this.#arming = false;
       });
+  }
+
+  /** There are other names now: armed anew when there is nothing to do. */
+  renew(): void {
+    this.#armedAtMs = Number.NEGATIVE_INFINITY;
   }
 
   async stop(): Promise<void> {

@@ -4,19 +4,19 @@ import type { Lease } from '../ledger/claim.ts';
 const emptyPlacesMin = 1000;
 
 /** Leases in hand that have not begun, first in, first out. Taking one costs the same however many wait. */
-export class LeaseQueue {
-  #leases: Lease[] = [];
+export class LeaseQueue<L = Lease> {
+  #leases: L[] = [];
   #head = 0;
 
   get size(): number {
     return this.#leases.length - this.#head;
   }
 
-  push(leases: readonly Lease[]): void {
+  push(leases: readonly L[]): void {
     for (const lease of leases) this.#leases.push(lease);
   }
 
-  take(): Lease | undefined {
+  take(): L | undefined {
     const lease = this.#leases[this.#head];
     if (lease === undefined) return undefined;
     this.#head += 1;
@@ -29,7 +29,7 @@ export class LeaseQueue {
   }
 
   /** Takes out those that `match`, the others stay in order. */
-  takeWhere(match: (lease: Lease) => boolean): Lease[] {
+  takeWhere(match: (lease: L) => boolean): L[] {
     const waiting = this.#leases.slice(this.#head);
     this.#leases = waiting.filter((lease) => !match(lease));
     this.#head = 0;

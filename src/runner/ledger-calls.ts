@@ -1,19 +1,24 @@
 import { randomUUID } from 'node:crypto';
+import { announceOffers } from '../ledger/announce-offers.ts';
 import { answerDoubt } from '../ledger/answer-doubt.ts';
 import { exchange } from '../ledger/exchange.ts';
+import { presentPins } from '../ledger/present-pins.ts';
 import { reportProgress } from '../ledger/progress.ts';
 import { recallClaims } from '../ledger/recall-claims.ts';
 import { takeDoubts } from '../ledger/take-doubts.ts';
 import type { PreparedQueryable } from '../postgres/queryable.ts';
 import type { DispatcherOptions } from './dispatcher-options.ts';
+import type { SiteOffersOptions } from './site-offers.ts';
 import type { VerifierOptions } from './verifier.ts';
 
 type DispatcherCalls = Pick<DispatcherOptions, 'exchange' | 'recall' | 'reportProgress' | 'newSecret'>;
+type OffersCalls = Pick<SiteOffersOptions, 'presentPins' | 'announce'>;
 type VerifierCalls = Pick<VerifierOptions, 'take' | 'answer' | 'newSecret'>;
 
 /** What the parts of a runner ask of the ledger. A secret is a random UUID: 122 bits nobody can guess. */
 export function ledgerCalls(db: PreparedQueryable): {
   readonly dispatcher: DispatcherCalls;
+  readonly offers: OffersCalls;
   readonly verifier: VerifierCalls;
 } {
   return {
@@ -22,6 +27,10 @@ export function ledgerCalls(db: PreparedQueryable): {
       recall: (secrets) => recallClaims(db, secrets),
       reportProgress: (lease, progress) => reportProgress(db, lease, progress),
       newSecret: randomUUID,
+    },
+    offers: {
+      presentPins: (names) => presentPins(db, names),
+      announce: (announcement) => announceOffers(db, announcement),
     },
     verifier: {
       take: (request) => takeDoubts(db, request),

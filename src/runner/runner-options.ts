@@ -6,7 +6,10 @@ import { refuseUnknownOptions, requireInteger } from '../ledger/known-options.ts
 import { requireConnectionString } from '../postgres/connection-string.ts';
 
 export interface RunnerOptions {
-  readonly handlers: readonly Handler[];
+  /** Handlers of this program's own modules. */
+  readonly handlers?: readonly Handler[] | undefined;
+  /** Directories of plugins: each with a manifest, or with directories that have one. See docs/guides/plugins.md. */
+  readonly plugins?: readonly string[] | undefined;
   /** Attempts that run at the same time. Default 10. */
   readonly concurrency?: number | undefined;
   /** Only tasks of these queues. Default: all queues. */
@@ -54,6 +57,7 @@ const shortestLeaseMs = 100;
 /** Every option there is (the compiler sees to it that none is forgotten), and the range of those that are numbers. */
 const ranges: Readonly<Record<keyof RunnerOptions, readonly [min: number, max: number] | undefined>> = {
   handlers: undefined,
+  plugins: undefined,
   concurrency: [1, 10_000],
   queues: undefined,
   name: undefined,
@@ -76,12 +80,18 @@ export function requireRunnerOptions(options: RunnerOptions): void {
     if (range !== undefined && value !== undefined) requireInteger(value, option, { min: range[0], max: range[1] });
   }
   // JavaScript callers pass whatever they have.
-  const { name, prefetch, queues, handlers, sites }: Partial<Record<string, unknown>> = { ...options };
+  const {
+    name,
+    prefetch,
+    queues,
+    handlers = [],
+    plugins = [],
+    sites,
+  }: Partial<Record<string, unknown>> = { ...options };
   if (!isAbsentOr(name, 'string') || name === '') throw wrong('name to be text', name);
   if (!isAbsentOr(prefetch, 'boolean')) throw wrong('prefetch to be true or false', prefetch);
-  if (queues !== undefined && !(Array.isArray(queues) && queues.every((queue) => typeof queue === 'string'))) {
-    throw wrong('queues to be an array of queue names', queues);
-  }
+  if (queues !== undefined && !isTexts(queues)) throw wrong('queues to be an array of queue names', queues);
+  if (!isTexts(plugins)) throw wrong('plugins to be an array of directories', plugins);
   if (sites !== undefined) requireSites(sites);
   if (!Array.isArray(handlers) || !handlers.every(isHandler)) throw wrongHandlers(handlers);
 }
@@ -95,6 +105,10 @@ function requireSites(sites: unknown): void {
     if (typeof url !== 'string') throw wrong('each of sites to be a connection string', url);
     requireConnectionString(url);
   }
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 function isAbsentOr(value: unknown, type: 'string' | 'boolean'): boolean {

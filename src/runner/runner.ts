@@ -7,7 +7,10 @@ import type { Handler } from '../ledger/define-task.ts';
 import type { Signals } from '../signals.ts';
 import { handlersByName } from './handlers-by-name.ts';
 import { requireProcessHandlers } from './execute/handlers-module.ts';
+import { Offers } from './offers.ts';
 import { Places } from './places.ts';
+import type { ManifestProblem } from './plugins/manifest-problem.ts';
+import { RunnerPlugins } from './plugins/runner-plugins.ts';
 import { requireRunnerOptions, runnerDefaults, type RunnerOptions } from './runner-options.ts';
 import { SitePart, type RunnerSite } from './site-part.ts';
 
@@ -35,6 +38,8 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #around: RunnerSurroundings;
   readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #offers: Offers;
+  readonly #plugins: RunnerPlugins | undefined;
   readonly #hurry = new AbortController();
   #parts: readonly SitePart[] | undefined;
   #stopping: Promise<void> | undefined;
@@ -46,33 +51,43 @@ export class Runner {
     requireRunnerOptions(options);
     this.#options = options;
     this.#around = around;
-    this.#handlers = handlersByName(options.handlers);
+    const { handlers = [], plugins = [] } = options;
+    this.#handlers = handlersByName(handlers, plugins);
+    this.#offers = new Offers(this.#handlers);
     this.name = options.name ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+    if (plugins.length > 0) this.#plugins = this.#makePlugins(plugins);
   }
 
   /**
    * Begins to claim. Resolves once everything is set up; a database that is away is waited for. With several sites: once
    * each has answered, or two seconds are over and one has; the others are worked for as soon as they answer.
-   * @throws LedgerError TASKLEDGER_HANDLERS_INVALID when a handler for child processes is not where it says; with
-   *   several sites also those of `SitePart.open`, and TASKLEDGER_UNREACHABLE when none of them answers
+   * @throws LedgerError TASKLEDGER_HANDLERS_INVALID when a handler for child processes is not where it says,
+   *   TASKLEDGER_PLUGINS_INVALID when a manifest is wrong, with every problem of all of them; with several sites also those of `SitePart.open`, and TASKLEDGER_UNREACHABLE when none of them answers
    */
   async start(): Promise<void> {
     if (this.#parts !== undefined) return;
     const call = (this.#calls += 1);
-    if (this.#options.handlers.some(({ isolation }) => isolation !== undefined)) {
-      await (this.#checked ??= requireProcessHandlers(this.#options.handlers));
-      if (call !== this.#calls) return;
-    }
+    await (this.#checked ??= this.#check());
+    if (call !== this.#calls) return;
     const parts = this.#makeParts();
     this.#parts = parts;
     await this.#open(parts);
     // Stopped meanwhile.
     if (this.#parts !== parts) return;
     this.#parts = await withoutOwnTwice(parts);
+    this.#plugins?.start();
     for (const part of this.#parts) part.begin();
     const { concurrency = runnerDefaults.concurrency } = this.#options;
-    const told = { runner: this.name, names: [...this.#handlers.keys()], concurrency };
+    const told = { runner: this.name, names: this.#offers.names, concurrency };
     this.#around.signals.emit('runner.started', told);
+  }
+
+  /**
+   * Reads the manifests of plugins again, as it does by itself when one of them changes. Resolves with what is wrong with
+   * them: of a plugin that cannot be run as it is now, what was there before goes on being run.
+   */
+  async reload(): Promise<readonly ManifestProblem[]> {
+    return (await this.#plugins?.reload()) ?? [];
   }
 
   /** Looks for tasks now instead of at the next poll. */
@@ -99,6 +114,24 @@ export class Runner {
     await this.stop();
   }
 
+  #makePlugins(directories: readonly string[]): RunnerPlugins {
+    const onChange = (): void => {
+      for (const part of this.#parts ?? []) part.handlersChanged();
+    };
+    return new RunnerPlugins({ ...this.#around, directories, runner: this.name, offers: this.#offers, onChange });
+  }
+
+  /** That what it offers is there. */
+  async #check(): Promise<void> {
+    try {
+      await requireProcessHandlers([...this.#handlers.values()]);
+      await this.#plugins?.open();
+    } catch (error) {
+      this.#checked = undefined;
+      throw error;
+    }
+  }
+
   /** The own site first. */
   #makeParts(): SitePart[] {
     const { own } = this.#around;
@@ -106,7 +139,16 @@ export class Runner {
     const sites = [own, ...others.map(([name, connectionString]) => ({ name, connectionString, checked: false }))];
     const places = new Places(this.#options.concurrency ?? runnerDefaults.concurrency);
     const { clock, random, signals, codec } = this.#around;
-    const around = { clock, random, signals, codec, places, runner: this.name, handlers: this.#handlers };
+    const around = {
+      clock,
+      random,
+      signals,
+      codec,
+      places,
+      runner: this.name,
+      offers: this.#offers,
+      handlers: this.#handlers,
+    };
     const several = sites.length > 1;
     return sites.map((site) => new SitePart({ ...around, options: this.#options, site, own: site === own, several }));
   }
@@ -130,6 +172,7 @@ export class Runner {
 
   async #windDown(parts: readonly SitePart[], drainMs: number): Promise<void> {
     const { signals } = this.#around;
+    await this.#plugins?.stop();
     const running = parts.reduce((sum, part) => sum + part.inHand, 0);
     signals.emit('runner.draining', { runner: this.name, running, deadlineMs: drainMs });
     const hurried = new Promise<false>((resolve) => {

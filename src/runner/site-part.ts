@@ -71,6 +71,10 @@ export class SitePart {
     this.#work?.dispatcher.look();
   }
 
+  handlersChanged(): void {
+    this.#work?.handlersChanged();
+  }
+
   /**
    * Resolves once the database has answered, and is the site it is said to be; or when told to stop.
    * @throws LedgerError TASKLEDGER_WRONG_SITE, TASKLEDGER_NOT_MIGRATED, TASKLEDGER_SCHEMA_NEWER, TASKLEDGER_NOT_ALLOWED, and

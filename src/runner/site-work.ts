@@ -11,8 +11,10 @@ import { Doorbell } from './doorbell.ts';
 import { LeaseFences } from './lease-fences.ts';
 import { LeaseKeeper, type KeeperNews } from './lease-keeper.ts';
 import { ledgerCalls } from './ledger-calls.ts';
+import type { Offers } from './offers.ts';
 import type { Places } from './places.ts';
 import { runnerDefaults, type RunnerOptions } from './runner-options.ts';
+import { SiteOffers } from './site-offers.ts';
 import { Verifier } from './verifier.ts';
 
 export interface SiteWorkOptions {
@@ -24,6 +26,9 @@ export interface SiteWorkOptions {
   readonly own: boolean;
   /** Shared by all sites of the runner. */
   readonly places: Places;
+  /** What the runner can run. */
+  readonly offers: Offers;
+  /** Handlers of modules, which alone can be asked to verify. */
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly options: RunnerOptions;
   readonly clock: Clock;
@@ -50,6 +55,7 @@ export class SiteWork {
   readonly #doorbell: Doorbell;
   readonly #sweeper: Sweeper;
   readonly #verifier: Verifier;
+  readonly #offers: SiteOffers;
   #timers: NodeJS.Timeout[] = [];
 
   /** @param site what the database calls itself */
@@ -63,6 +69,13 @@ export class SiteWork {
       ttlMs: this.#ttlMs,
       applicationName: `${application} leases`.slice(0, 63),
       onNews: (news) => this.#onNews(news),
+    });
+    this.#offers = new SiteOffers({
+      ...options,
+      host: hostname(),
+      queues: options.options.queues,
+      ...ledgerCalls(db).offers,
+      onMore: () => this.dispatcher.look(),
     });
     this.dispatcher = this.#makeDispatcher(db, site);
     this.#doorbell = this.#makeDoorbell(db);
@@ -80,14 +93,23 @@ export class SiteWork {
     this.#doorbell.start();
     this.#sweeper.start();
     this.#verifier.start();
+    this.#offers.start();
     // Other sites are helped out now and then: what their tasks need is started for the first of them.
-    if (this.#with.own) this.dispatcher.attempts.prestart();
+    if (this.#with.own) this.#prestart();
     this.dispatcher.resume();
     const lookEveryMs = this.#with.own ? pollMs : pollMs * otherSitesPollFactor;
     this.#timers = [
       setInterval(() => this.dispatcher.look(), lookEveryMs),
       setInterval(() => this.#checkFences(), Math.max(50, this.#ttlMs / 20)),
     ];
+  }
+
+  /** There are other handlers: new attempts are run by them. */
+  handlersChanged(): void {
+    this.dispatcher.attempts.retireOthers(this.#with.offers.handlers);
+    if (this.#with.own) this.#prestart();
+    this.#doorbell.renew();
+    this.dispatcher.look();
   }
 
   /**
@@ -118,13 +140,15 @@ export class SiteWork {
   /** Stops what is left after `windDown`: nothing is in hand any more. */
   async end(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    await Promise.all([this.#doorbell.stop(), this.#keeper.stop(), this.#sweeper.stop(), this.#verifier.stop()]);
+    const services = [this.#doorbell, this.#keeper, this.#sweeper, this.#verifier, this.#offers];
+    await Promise.all(services.map((service) => service.stop()));
   }
 
   #makeDispatcher(db: PreparedQueryable, site: string): Dispatcher {
     const { own, options } = this.#with;
     return new Dispatcher({
       ...this.#with,
+      offers: this.#offers,
       site,
       host: hostname(),
       queues: options.queues,
@@ -148,21 +172,26 @@ export class SiteWork {
   }
 
   #makeDoorbell(db: PreparedQueryable): Doorbell {
-    const { connectionString, application, handlers, clock, signals } = this.#with;
-    const names = [...handlers.keys()];
+    const { connectionString, application, offers, clock, signals } = this.#with;
     return new Doorbell({
       connectionString,
       applicationName: `${application} doorbell`.slice(0, 63),
-      names: new Set(names),
+      isOurs: (name) => offers.names.includes(name),
       clock,
       signals,
-      arm: (forMs) => armDoorbell(db, names, forMs),
+      arm: (forMs) => armDoorbell(db, offers.names, forMs),
       onRing: () => this.dispatcher.ring(),
       onAbort: (taskId) => {
         this.dispatcher.attempts.abort(taskId);
         this.dispatcher.look();
       },
     });
+  }
+
+  /** Of each task what runs it without a pin; older versions start when they are asked for. */
+  #prestart(): void {
+    const { offers } = this.#with;
+    this.dispatcher.attempts.prestart(offers.offered([]).handlers);
   }
 
   #checkFences(): void {

@@ -37,6 +37,7 @@ describe('task.submitted', () => {
       key: 'p1',
       protected: true,
       plugin: '^2.3.0',
+      run_by: null,
       retry: { attempts: 5, backoff: { kind: 'exponential', delay_ms: 1000, cap_ms: 60000 } },
       timeout_ms: 60000,
       run_at: '2026-01-02T00:00:00.000Z',
@@ -70,6 +71,7 @@ describe('a lease', () => {
   test('is held with its fencing token and counts an attempt', () => {
     expect(changesBy([submit()], step('task.leased'))).toEqual({
       state: 'leased',
+      run_by: 'payouts@2.3.0',
       attempt: 1,
       lease: { epoch: 1, version: 2, runner: 'runner-1', host: 'host-1', digest, leased_at: second(1), ttl_ms: 15000 },
       started_at: second(1),
@@ -80,6 +82,7 @@ describe('a lease', () => {
     expect(changesBy(livesTo.leased, step('task.lease_released'))).toEqual({
       state: 'pending',
       lease: null,
+      run_by: null,
       attempt: 0,
       run_at: '2026-01-01T00:03:00.000Z',
     });

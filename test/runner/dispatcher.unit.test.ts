@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Lease } from '../../src/ledger/claim.ts';
+import type { Claim, Lease } from '../../src/ledger/claim.ts';
 import type { ExchangeAnswer } from '../../src/ledger/exchange.ts';
+import { Offers, type Offered } from '../../src/runner/offers.ts';
 import { deferred, handlerOf, leaseOf } from './fakes.ts';
 import { dispatching, idsOf } from './dispatching.ts';
 
@@ -241,4 +242,33 @@ test('a batch of synchronous tasks costs no turn of the event loop', async () =>
   const many = Array.from({ length: 100 }, (_, i) => leaseOf(String(i)));
   await t.grant(many);
   expect(t.request.settle?.outcomes).toHaveLength(100);
+});
+
+test('a lease is run by what its claim offered, whatever is offered since, also when its answer was lost', async () => {
+  const version = (text: string): Offered => {
+    const offers = new Offers(new Map());
+    const handler = handlerOf(() => text);
+    offers.install([{ ...handler, plugin: { name: 'p', version: text, digest: '' } }]);
+    return offers.offered([]);
+  };
+  const offers = { now: version('1.0.0') };
+  const lost: Claim = { claimId: '7', secret: 's', leases: [leaseOf('b', { claimId: '7' })], size: 100 };
+  const t = dispatching(
+    handlerOf(() => ''),
+    { offers, newSecret: () => 's', recall: () => Promise.resolve([lost]) },
+  );
+  const outputs = () => t.request.settle?.outcomes.map(({ detailJson }) => detailJson);
+  t.dispatcher.resume();
+  expect(t.request.claim?.offers).toMatchObject([{ leased: { plugin: 'p@1.0.0' } }]);
+  offers.now = version('2.0.0');
+  await t.grant(leases('a'));
+  expect(outputs()).toEqual(['"1.0.0"']);
+  await t.answer(nothing);
+  t.dispatcher.look();
+  expect(t.request.claim?.offers).toMatchObject([{ leased: { plugin: 'p@2.0.0' } }]);
+  offers.now = version('3.0.0');
+  await t.fail(Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' }));
+  await vi.advanceTimersByTimeAsync(101);
+  while (outputs() === undefined) await t.answer(nothing);
+  expect(outputs()).toEqual(['"2.0.0"']);
 });

@@ -5,6 +5,7 @@ import type { Handler } from '../../src/ledger/define-task.ts';
 import type { ExchangeAnswer, ExchangeRequest } from '../../src/ledger/exchange.ts';
 import { Dispatcher } from '../../src/runner/dispatcher.ts';
 import type { DispatcherOptions } from '../../src/runner/dispatcher-options.ts';
+import { Offers } from '../../src/runner/offers.ts';
 import { Places } from '../../src/runner/places.ts';
 import { createSignals, type Signals } from '../../src/signals.ts';
 import { deferred } from './fakes.ts';
@@ -32,7 +33,7 @@ export function dispatching(handler: Handler, more: Partial<DispatcherOptions> =
   const dispatcher = new Dispatcher({
     runner: 'r1',
     host: 'h1',
-    handlers: new Map([[handler.definition.name, handler]]),
+    offers: { now: new Offers(new Map([[handler.definition.name, handler]])).offered([]) },
     queues: undefined,
     concurrency: 10,
     places: new Places(more.concurrency ?? 10),

@@ -11,7 +11,7 @@ function doorbell(arm: () => Promise<void> = () => Promise.resolve()) {
   const bell = new Doorbell({
     connectionString: 'postgres://nobody@127.0.0.1:1/none',
     applicationName: 'test',
-    names: new Set(['some.task']),
+    isOurs: (name) => name === 'some.task',
     clock,
     signals: createSignals(),
     arm: (forMs) => {

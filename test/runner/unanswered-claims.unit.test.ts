@@ -9,7 +9,7 @@ afterEach(() => vi.useRealTimers());
 const cut = Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
 const granted = (id: string): Claim => ({
   claimId: '7',
-  secret: 's7',
+  secret: 'secret 1',
   leases: [leaseOf(id, { claimId: '7' })],
   size: 100,
 });
@@ -58,7 +58,7 @@ test('a claim whose answer was lost is asked about by its secret before anything
   await vi.advanceTimersByTimeAsync(0);
   expect(held).toEqual(['7']);
   expect(idsOf(t.request)).toEqual(['a']);
-  expect(t.request.settle?.held).toEqual([{ claimId: '7', secret: 's7' }]);
+  expect(t.request.settle?.held).toEqual([{ claimId: '7', secret: 'secret 1' }]);
   expect(t.request.claim?.secret).toBe('secret 2');
 });
 

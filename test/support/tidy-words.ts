@@ -28,7 +28,7 @@ const allowances: readonly Allowance[] = [
   { phrase: /\bNode(\.js)?(?!\.?\w)/g, reason: 'the runtime, by its proper name' },
   { phrase: /\bnode_modules\b|@types\/node\b|\bNODE_[A-Z_]+\b|\bNodeJS\b/g, reason: 'the runtime’s own names' },
   {
-    phrase: /#!\/usr\/bin\/env node\b|\/bin\/node\b|\bruntimes\/node\b|['"]node['"]/g,
+    phrase: /#!\/usr\/bin\/env node\b|\/bin\/node\b|\bruntimes\/node\b|['"`]node['"`]/g,
     reason: 'the runtime as a program',
   },
   { phrase: /\bnode(?= (--?[\w-]+|[\w./-]+\.[cm]?[jt]s\b))/g, reason: 'the runtime as a command' },

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { systemClock } from '../../clock.ts';
+import { readPluginProblems } from '../../ledger/offered.ts';
+import { readUnoffered } from '../../ledger/unoffered.ts';
 import { readSiteStatus } from '../../replication/status.ts';
 import { askAgain } from '../ask-again.ts';
 import { connecting, type ConnectionOptions } from '../connection.ts';
@@ -9,6 +11,7 @@ import { openTerminal } from '../terminal.ts';
 import { withDatabase } from '../with-database.ts';
 import { statusJson } from './status-json.ts';
 import { statusText } from './tell-status.ts';
+import { unofferedJson, unofferedLines } from './tell-unoffered.ts';
 
 interface StatusOptions extends ConnectionOptions {
   readonly watch?: boolean;
@@ -16,7 +19,7 @@ interface StatusOptions extends ConnectionOptions {
 
 export function addSiteStatus(site: Command): void {
   connecting(site.command('status'))
-    .description('the site and its peers: sealed, shipped, proven, and what is not yet')
+    .description('the site and its peers: sealed, shipped, proven, and what is not yet; tasks that no runner takes')
     .option('--watch', 'look again each second, until told to stop')
     .addHelpText(
       'after',
@@ -36,8 +39,12 @@ async function status({ watch = false, ...options }: StatusOptions): Promise<voi
     const look = async (): Promise<boolean> => {
       const found = await readSiteStatus(pool);
       process.exitCode = found.inSync ? 0 : exitStatus.refused;
-      if (terminal.json) terminal.object(statusJson(found));
-      else terminal.line(`${watch && terminal.styled ? clearScreen : ''}${statusText(found, terminal)}`);
+      const waiting = { unoffered: await readUnoffered(pool, found.site), problems: await readPluginProblems(pool) };
+      if (terminal.json) terminal.object({ ...statusJson(found), ...unofferedJson(waiting) });
+      else {
+        const lines = [statusText(found, terminal), ...unofferedLines(waiting, terminal)];
+        terminal.line(`${watch && terminal.styled ? clearScreen : ''}${lines.join('\n')}`);
+      }
       return !watch;
     };
     if (!watch) {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Handler } from '../../ledger/define-task.ts';
-import type { ChildIsolation } from '../../ledger/isolation.ts';
+import type { ChildIsolation, PoolLimits } from '../../ledger/isolation.ts';
 import { checkInput } from './call-handler.ts';
 import type { ChildWork } from './child-attempt.ts';
 import { childFailure } from './child-ending.ts';
@@ -36,11 +36,12 @@ export class ChildExecution implements Execution {
 
   /** Starts the warm children of these handlers; what goes wrong there is told by the first attempt. */
   prestart(handlers: Iterable<Handler>): void {
-    for (const { isolation } of handlers) {
-      if (isolation?.isolation !== 'pool') continue;
-      const program = handlerProgram(isolation);
-      if (isSpeaking(program)) this.#pools.of(isolation, program).prestart();
-    }
+    for (const [isolation, program] of pooled(handlers)) this.#pools.of(isolation, program).prestart();
+  }
+
+  /** Ends the warm children of others than these handlers, those that run an attempt after it. */
+  retireOthers(handlers: Iterable<Handler>): void {
+    this.#pools.retireOthers(pooled(handlers));
   }
 
   async run(attempt: RunningAttempt, handler: Handler): Promise<Ending> {
@@ -92,6 +93,15 @@ export class ChildExecution implements Execution {
       if (directory !== undefined) await this.#place.removeDirectory(directory);
     }
   }
+}
+
+/** Those that run in warm children, and in which. */
+function pooled(handlers: Iterable<Handler>): (readonly [PoolLimits, SpeakingProgram])[] {
+  return [...handlers].flatMap(({ isolation }) => {
+    if (isolation?.isolation !== 'pool') return [];
+    const program = handlerProgram(isolation);
+    return isSpeaking(program) ? [[isolation, program] as const] : [];
+  });
 }
 
 function isSpeaking(program: ChildProgram): program is SpeakingProgram {

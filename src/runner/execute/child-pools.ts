@@ -9,6 +9,8 @@ export class ChildPools {
   readonly #place: ChildPlace;
   readonly #clock: Clock;
   readonly #pools = new Map<string, ChildPool>();
+  /** Nothing is kept in these: they end what they run, and start what late attempts of theirs need. */
+  readonly #retired = new Map<string, ChildPool>();
 
   constructor(place: ChildPlace, clock: Clock) {
     this.#place = place;
@@ -16,24 +18,44 @@ export class ChildPools {
   }
 
   of(isolation: PoolLimits, program: SpeakingProgram): ChildPool {
-    const limits = limitsOf(isolation);
-    const key = `${programKey(program)} ${JSON.stringify(limits)}`;
-    const found = this.#pools.get(key);
+    const key = keyOf(isolation, program);
+    const found = this.#pools.get(key) ?? this.#retired.get(key);
     if (found !== undefined) return found;
-    const pool = new ChildPool({ program, limits, place: this.#place, clock: this.#clock });
+    const pool = new ChildPool({ program, limits: limitsOf(isolation), place: this.#place, clock: this.#clock });
     this.#pools.set(key, pool);
     return pool;
   }
 
+  /** Keeps nothing warm any more but for these: what waits for attempts of others is ended, what runs one ends with it. */
+  retireOthers(kept: readonly (readonly [PoolLimits, SpeakingProgram])[]): void {
+    const keys = new Set(kept.map(([isolation, program]) => keyOf(isolation, program)));
+    // One that is needed again is made anew.
+    for (const key of keys) this.#retired.delete(key);
+    for (const [key, pool] of this.#pools) {
+      if (keys.has(key)) continue;
+      this.#pools.delete(key);
+      this.#retired.set(key, pool);
+      void pool.stop();
+    }
+  }
+
   /** From now on none is kept for later. */
   close(): void {
-    for (const pool of this.#pools.values()) pool.close();
+    for (const pool of this.#all()) pool.close();
   }
 
   /** Ends what waits in them; resolves when it is gone. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
+    await Promise.all(this.#all().map((pool) => pool.stop()));
   }
+
+  #all(): ChildPool[] {
+    return [...this.#pools.values(), ...this.#retired.values()];
+  }
+}
+
+function keyOf(isolation: PoolLimits, program: SpeakingProgram): string {
+  return `${programKey(program)} ${JSON.stringify(limitsOf(isolation))}`;
 }
 
 function limitsOf(given: PoolLimits): Required<PoolLimits> {

@@ -28,6 +28,11 @@ export class Executions {
     if (pooled.length > 0) this.#inChildren().prestart(pooled);
   }
 
+  /** Processes that wait for attempts of others than these are ended; those that run one, after it. */
+  retireOthers(handlers: Iterable<Handler>): void {
+    this.#children?.retireOthers(handlers);
+  }
+
   #level({ isolation }: Handler): Execution {
     if (isolation === undefined) return inlineExecution;
     return this.#inChildren();

@@ -1,0 +1,119 @@
+import { stat } from 'node:fs/promises';
+import type { Clock } from '../../clock.ts';
+import type { Signals } from '../../signals.ts';
+import type { Offers } from '../offers.ts';
+import { InstalledPlugins } from './installed-plugins.ts';
+import { pluginsInvalid, problemText, type ManifestProblem } from './manifest-problem.ts';
+
+interface RunnerPluginsOptions {
+  readonly directories: readonly string[];
+  readonly runner: string;
+  /** What it offers to run: the plugins found are installed there. */
+  readonly offers: Offers;
+  readonly clock: Clock;
+  readonly signals: Signals;
+  /** Other handlers are installed now. */
+  readonly onChange: () => void;
+}
+
+/** How often to look for changes. Polling sees what moved links, mounts and network file systems change, and events do not. */
+const lookEveryMs = 2000;
+/** Problems of one reading that are told one by one. */
+const maxTold = 20;
+
+/**
+ * The plugins of a runner: read at its start, when any manifest or secret file changed, and when asked to. What is wrong at the
+ * start keeps it from starting; later it is told loudly, and what worked goes on working.
+ */
+export class RunnerPlugins {
+  readonly #options: RunnerPluginsOptions;
+  readonly #installed: InstalledPlugins;
+  #reading: Promise<unknown> = Promise.resolve();
+  #seen = '';
+  #stopping: AbortController | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: RunnerPluginsOptions) {
+    this.#options = options;
+    this.#installed = new InstalledPlugins(options.directories, { taken: options.offers.ownNames });
+  }
+
+  /** Reads them for the first time. @throws LedgerError TASKLEDGER_PLUGINS_INVALID naming every problem */
+  async open(): Promise<void> {
+    const problems = await this.reload();
+    if (problems.length > 0) throw pluginsInvalid(problems);
+  }
+
+  /** Reads them again, and says so. Answers what is wrong: in spite of it, all that is right is installed. */
+  reload(): Promise<readonly ManifestProblem[]> {
+    return this.#next({ tell: true });
+  }
+
+  #next(how: { readonly tell: boolean }): Promise<readonly ManifestProblem[]> {
+    const reading = this.#reading.then(() => this.#read(how));
+    this.#reading = reading.catch(() => undefined);
+    return reading;
+  }
+
+  start(): void {
+    if (this.#stopping !== undefined) return;
+    this.#stopping = new AbortController();
+    this.#running = this.#loop(this.#stopping.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping?.abort();
+    this.#stopping = undefined;
+    await this.#running;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** Reads them again if a file has changed. */
+  async runOnce(): Promise<void> {
+    if ((await this.#look()) !== this.#seen) await this.#next({ tell: false });
+  }
+
+  async #read({ tell }: { readonly tell: boolean }): Promise<readonly ManifestProblem[]> {
+    const { offers, runner, signals, onChange } = this.#options;
+    const before = offers.problems.length;
+    // Before the reading: what changes during it is read again.
+    const seen = await this.#look();
+    const { added, removed, problems } = await this.#installed.read();
+    // A file that came with this reading was not looked at yet.
+    this.#seen = added.length + removed.length > 0 ? '' : seen;
+    const told = problems.map(problemText);
+    for (const reason of told.slice(0, maxTold)) signals.emit('plugins.refused', { runner, reason });
+    const isOther = added.length + removed.length + told.length + before > 0;
+    if (isOther) {
+      const handlers = this.#installed.plugins.flatMap((plugin) => plugin.handlers);
+      offers.install(handlers, told.slice(0, maxTold));
+      onChange();
+    }
+    if (isOther || tell) signals.emit('plugins.installed', { runner, added, removed, problems: told.length });
+    return problems;
+  }
+
+  async #look(): Promise<string> {
+    const files = await this.#installed.files();
+    const facts = await Promise.all(files.map(async (file) => `${file} ${await factsOf(file)}`));
+    return facts.join('\n');
+  }
+
+  async #loop(stopped: AbortSignal): Promise<void> {
+    while (!stopped.aborted) {
+      await this.runOnce();
+      await this.#options.clock.sleep(lookEveryMs, stopped);
+    }
+  }
+}
+
+/** What is different whenever the file is. */
+async function factsOf(file: string): Promise<string> {
+  return await stat(file, { bigint: true }).then(
+    ({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join(' '),
+    (error: unknown) => String((error as NodeJS.ErrnoException).code),
+  );
+}
