@@ -73,6 +73,7 @@ try {
   if (status !== undefined) process.exit(status);
 } catch (error) {
   const wrong = error instanceof WrongUsage || error.code?.startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(wrong ? `${error.message}\n\n${usage}` : `${error.stack}\n`);
+  const where = process.env.NODE_DEBUG?.includes('bench') ? error.stack : `${error.message} (NODE_DEBUG=bench: where)`;
+  process.stderr.write(wrong ? `${error.message}\n\n${usage}` : `The benchmark failed: ${where}\n`);
   process.exit(wrong ? 2 : 4);
 }

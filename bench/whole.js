@@ -23,9 +23,15 @@ export function undoAtTheEnd() {
     void end().finally(() => process.exit(status));
   };
   for (const [signal, status] of Object.entries(signals)) process.on(signal, () => stop(status, signal));
-  process.on('uncaughtException', (error) => stop(4, error.stack));
+  process.on('uncaughtException', (error) => {
+    if (!isEndOfConnection(error)) stop(4, error.stack);
+  });
   process.on('unhandledRejection', (error) => stop(4, error?.stack ?? String(error)));
 }
+
+/** An idle connection says so when its server stops, also that of a part that failed; who waits for an answer on one is told itself. */
+const isEndOfConnection = ({ code, message }) =>
+  ['57P01', 'ECONNRESET', 'EPIPE'].includes(code) || /^Connection terminated/.test(message);
 
 async function end() {
   killProcesses();
@@ -38,8 +44,8 @@ async function runOne(name, sizeName, options) {
   const { measure, sizes } = await import(parts[name].file);
   const seconds = sizeName === 'whole' ? parts[name].seconds : Infinity;
   const startedAt = performance.now();
-  const said = [];
-  const tell = (text) => (options.json ? said.push(text) : process.stdout.write(`${text}\n`));
+  const tell = (text) => options.json || process.stdout.write(`${text}\n`);
+  const machine = describeMachine(); // its load is that of before
   try {
     const at = new Date().toISOString();
     const deadline = startedAt + seconds * 1000;
@@ -48,7 +54,7 @@ async function runOne(name, sizeName, options) {
     const found = await (sizeName === 'whole' ? within(patience * seconds, perform) : perform());
     const took = (performance.now() - startedAt) / 1000;
     const command = commandOf(name, sizeName, options);
-    const results = { benchmark: name, at, command, size: sizeName, took, machine: describeMachine(), ...found };
+    const results = { benchmark: name, at, command, size: sizeName, took, machine, ...found };
     const complete = sizeName !== 'quick' && !['peers', 'parts', 'profile'].some((option) => options[option]);
     const file = writeResults(fileOf(name, options), { ...results, sizes: sizes[sizeName] }, complete);
     return { results, file };
