@@ -14,6 +14,7 @@ export async function measured(args, url) {
     env: { ...process.env, TASKLEDGER_DATABASE_URL: url },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  running.add(child);
   let text = '';
   let peakKb = 0;
   child.stdout.on('data', (chunk) => (text += chunk));
@@ -30,6 +31,7 @@ export async function measured(args, url) {
   const startedAt = performance.now();
   const status = await new Promise((resolve) => child.once('close', resolve));
   clearInterval(watching);
+  running.delete(child);
   return { status, seconds: (performance.now() - startedAt) / 1000, peak_mb: Math.round(peakKb / 1024), text };
 }
 
@@ -61,7 +63,7 @@ export async function startCommand(args, url, ready) {
   };
 }
 
-/** Ends, without asking, whatever `startCommand` started and nobody stopped. */
+/** Ends, without asking, whatever was started here and goes on. */
 export function killCommands() {
   for (const child of running) child.kill('SIGKILL');
 }

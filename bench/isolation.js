@@ -9,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { systemClock } from '../dist/clock.js';
 import { migrate, openLedger } from '../dist/index.js';
 import { Executions } from '../dist/runner/execute/executions.js';
+import { LogTail } from '../dist/runner/execute/log-tail.js';
 import { startServer } from './server.js';
 import { temporaryDirectory } from './undo.js';
 
@@ -43,6 +44,7 @@ const attemptOf = (handler, input) => ({
   stoppedFor: undefined,
   signal: new AbortController().signal,
   progress: () => Promise.resolve(),
+  tail: new LogTail(systemClock),
 });
 
 async function attemptIn(executions, handler, input) {
