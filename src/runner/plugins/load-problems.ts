@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Handler } from '../../ledger/define-task.ts';
 import type { PluginProgram } from '../../ledger/plugin-program.ts';
@@ -23,7 +23,7 @@ import importlib, json, sys
 if sys.version_info < (3, 9):
     sys.exit("this is Python %d.%d, and it takes 3.9 or newer" % sys.version_info[:2])
 paths, name = json.loads(sys.argv[1])
-sys.path[:0] = paths
+sys.path[:1] = paths
 module, _, function = name.partition(":")
 try:
     found = getattr(importlib.import_module(module), function, None)
@@ -58,7 +58,7 @@ function programIn(isolation: Handler['isolation']): PluginProgram | undefined {
 async function whyNotLoaded(program: PluginProgram, task: string): Promise<string | undefined> {
   const { file, args, env } = pluginProgram(program, 0);
   // The last of the arguments is the program that runs attempts: here another one takes its place.
-  const child = spawn(file, [...args.slice(0, -1), ...loader(program, task)], {
+  const child = spawn(file, [...args.slice(0, -1), ...loader(program, task, args.at(-1) ?? '')], {
     env,
     cwd: tmpdir(),
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -78,12 +78,18 @@ async function whyNotLoaded(program: PluginProgram, task: string): Promise<strin
   }
 }
 
-function loader({ runtime, function: name = '', path, directory }: PluginProgram, task: string): string[] {
+function loader(
+  { runtime, function: name = '', path, directory }: PluginProgram,
+  task: string,
+  replaced: string,
+): string[] {
   if (runtime === 'node') {
     const [module = '', exported = ''] = name.split('#');
     return [loadModule, resolve(directory, module), exported, task];
   }
-  return ['-c', loadPython, JSON.stringify([path.map((one) => resolve(directory, one)), name])];
+  // The package that children bring along lies beside their program.
+  const paths = [...path.map((one) => resolve(directory, one)), join(dirname(replaced), 'src')];
+  return ['-c', loadPython, JSON.stringify([paths, name])];
 }
 
 /** What a module says when it fails may quote what it was given. */
