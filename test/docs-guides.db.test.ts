@@ -9,7 +9,7 @@ import { hasPsql, PageSession } from './support/pages/page-session.ts';
 import { repositoryFiles, repositoryRoot } from './support/repository.ts';
 
 /** Pages whose blocks are run by tests of their own, or hold nothing to run. */
-const elsewhere = ['isolation.md', 'personal-data.md', 'sites.md'];
+const elsewhere = ['isolation.md', 'personal-data.md', 'plugins.md', 'runtimes.md', 'sites.md'];
 const because = hasPsql ? '' : ' (SQL by the driver: this machine has no psql)';
 
 test('docs/guides/first-task.md works from top to bottom, with nothing but the package', async () => {

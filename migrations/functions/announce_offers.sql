@@ -4,7 +4,7 @@
 --
 -- Locks:    its own row of offers.
 -- Index:    offers_pkey.
--- Measured: not yet; called by each runner every ten seconds.
+-- Measured: 0.4 ms for a heartbeat that says nothing new, by psql on a busy machine; each runner sends one every ten seconds.
 create or replace function taskledger.announce_offers(runner text, host text, queues text[], offers json, problems text[], for_ms int)
 returns void
 language plpgsql volatile security definer
@@ -13,9 +13,10 @@ as $$
 declare
   v_now constant timestamptz(3) := date_trunc('milliseconds', clock_timestamp());
 begin
-  if json_typeof(announce_offers.offers) is distinct from 'array' or announce_offers.for_ms not between 0 and 86400000 then
+  if json_typeof(announce_offers.offers) is distinct from 'array' or announce_offers.for_ms between 0 and 86400000 is not true
+    or num_nulls(announce_offers.runner, announce_offers.host, announce_offers.problems) > 0 then
     raise exception using errcode = 'TL002', message =
-      'Expected offers to be an array of {"name", "plugin", "version"}, and for_ms from 0 to 86400000; found something else. Correct the call.';
+      'Expected a runner on a host, offers as an array of {"name", "plugin", "version"}, an array of problems, and for_ms from 0 to 86400000; found something else. Correct the call.';
   end if;
   if announce_offers.for_ms = 0 then
     delete from taskledger.offers o where o.runner = announce_offers.runner;
