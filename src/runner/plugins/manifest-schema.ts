@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MAX_ATTEMPTS, MAX_NAME_LENGTH, MAX_PRIORITY, MAX_QUEUE_LENGTH, MIN_PRIORITY } from '../../events/limits.ts';
 import { taskNamePattern } from '../../events/names.ts';
 import { limitsSchema } from '../../ledger/child-limits.ts';
+import { durationMs } from '../../ledger/duration.ts';
 import { neverPassed, poolRanges, MAX_GRACE_MS } from '../../ledger/isolation.ts';
 import { isVersion } from '../../ledger/plugin-range.ts';
 
@@ -24,7 +25,7 @@ const integer = (min: number, max: number): z.ZodInt => {
   return z.int({ error }).min(min, { error }).max(max, { error });
 };
 const duration = (error = 'a duration such as "30s", "10m" or "2h", or milliseconds') =>
-  z.union([z.int().min(1), z.string().regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/)], { error });
+  z.union([z.int().min(0), z.string().regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/)], { error });
 const trueOrFalse = z.boolean({ error: 'true or false' });
 
 const variable = text('the name of an environment variable', 200).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
@@ -95,6 +96,7 @@ export const taskSchema = z.strictObject(
     retry: retry.describe('As `queue`: `attempts` and `backoff`.').optional(),
     protected: trueOrFalse.describe('As `queue`: it never starts a second time on its own.').optional(),
     timeout: duration()
+      .refine((time) => durationMs(time, 'timeout') >= 1, { error: 'a time longer than none' })
       .describe('Wall time of one attempt; of this and what the task itself says the shorter one counts.')
       .optional(),
     limits: limitsSchema

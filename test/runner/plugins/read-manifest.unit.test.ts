@@ -81,6 +81,11 @@ test.each([
     manifest({ tasks: { a: { function: 'a.mjs#a', warm: 2 } } }),
     /^tasks\.a\.warm: expected "isolation": "pool" beside it/,
   ],
+  [
+    'no time at all',
+    manifest({ tasks: { a: { function: 'a.mjs#a', timeout: '0s' } } }),
+    /^tasks\.a\.timeout: expected a time longer than none; found "0s"/,
+  ],
   ['no task', manifest({ tasks: {} }), /^tasks: expected at least one task; found an empty object/],
   ['build metadata, which no range can choose by', manifest({ version: '1.0.0+5' }), /^version: /],
   ['a list', '[]', /^expected an object: the manifest; found an empty list/],
