@@ -2,6 +2,7 @@ import { recomputeBlocks, type Finding, type RecomputedBlock } from '../events/b
 import { readHeads, readSiteKeys, type SiteKeys, type StoredBlock } from '../events/blocks/stored-block.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import type { Head } from './heads.ts';
+import { contradictedByProofs } from './contradicted-by-proofs.ts';
 import { KeptFindings } from './kept-findings.ts';
 import { eventsInTwoBlocks, looseEvents } from './loose-events.ts';
 import { readStreams, type Stream } from './streams.ts';
@@ -59,7 +60,7 @@ const partBlocks = 500;
 
 /**
  * Verifies the log against its blocks: recomputes every leaf from the stored columns, every root, link and signature; looks
- * for events that no block or two blocks name; compares with heads kept outside. Reads only, in bounded memory.
+ * for events that no block or two blocks name; compares with what sites have proven, and with heads kept outside. Reads only, in bounded memory.
  * @param db a pool, so that `connections` parts can be read at the same time
  */
 export async function verifyLog(db: Queryable, options: VerifyOptions = {}): Promise<VerifyReport> {
@@ -71,7 +72,7 @@ export async function verifyLog(db: Queryable, options: VerifyOptions = {}): Pro
     const head = heads.find(({ header }) => header.site === site);
     const verified = head === undefined ? nothing : await verifyBlocks(db, { head, stream, keys }, options, findings);
     const loose = await looseEvents(db, site);
-    findings.add([...(await eventsInTwoBlocks(db, site)), ...loose.extra]);
+    findings.add([...(await eventsInTwoBlocks(db, site)), ...loose.extra, ...(await contradictedByProofs(db, stream))]);
     const { unsealed, oldestUnsealed } = loose;
     sites.push({ site, ...verified, head, unsealed, oldestUnsealed });
   }

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { currentHeads } from '../../src/audit/heads.ts';
 import { verifyLog, type VerifyReport } from '../../src/audit/verify.ts';
-import { sealTick } from '../../src/events/blocks/tick.ts';
+import { headerHash } from '../../src/events/block-header.ts';
+import { recomputeBlocks } from '../../src/events/blocks/check-block.ts';
+import { leafHints, sealTick } from '../../src/events/blocks/tick.ts';
+import { merkleRoot } from '../../src/events/merkle.ts';
 import { temporarySiteKey } from '../../src/events/blocks/site-key.ts';
 import { sealingTest, type SealingTest } from '../events/blocks/sealing.ts';
 
@@ -204,6 +207,41 @@ test('the last block taken away with its events: found only with a head that was
     anchored: ['ams'],
     findings: [{ kind: 'head_differs', site: 'ams', block: 3n }],
   });
+});
+
+test.each(['taken away', 'replaced'])(
+  'the last block, proven at another site, is %s: found by what that site said',
+  async (what) => {
+    const t = await threeBlocks();
+    await t.pool.query(
+      `insert into taskledger.proofs select 'fra', site, number, hash, sealed_at from taskledger.blocks where number = 3`,
+    );
+    expect((await t.verify()).findings).toEqual([]);
+    await t.asSuperuser(`
+    delete from taskledger.events e using taskledger.blocks b where b.number = 3 and e.seq <@ b.members;
+    delete from taskledger.blocks where number = 3`);
+    if (what === 'replaced') {
+      await t.submit(1);
+      await t.sealer().runOnce();
+    }
+    const why = `site fra has proven ${what === 'replaced' ? 'another one under this number' : 'it, and it is not there'}`;
+    expect((await t.verify()).findings).toEqual([{ kind: 'head_differs', site: 'ams', block: 3n, why }]);
+  },
+);
+
+test('one block in the middle sealed again with the stolen key: the next one does not follow it', async () => {
+  const t = await threeBlocks();
+  await t.asSuperuser(`update taskledger.events set actor = 'x' where seq = ${await seqOf(t, 20)}`);
+  const [altered] = await recomputeBlocks(t.pool, 'ams', 2n, 2n);
+  const header = { ...altered!.block.header, root: merkleRoot(altered!.leaves).toString('hex') };
+  await t.asSuperuser(`
+    update taskledger.blocks
+       set root = '\\x${header.root}', hash = '\\x${headerHash(header)}', signature = '\\x${t.key.sign(header).toString('hex')}',
+           leaf_hints = '\\x${leafHints(altered!.leaves).toString('hex')}'
+     where number = 2`);
+  expect((await t.verify()).findings).toEqual([
+    { kind: 'block_altered', site: 'ams', block: 3n, why: 'it does not name the hash of the block before' },
+  ]);
 });
 
 test.each(['the stolen key', 'another key'])(
