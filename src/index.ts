@@ -32,6 +32,8 @@ export type {
   ProcessIsolation,
 } from './ledger/isolation.ts';
 export type { SubmitCall, SubmitCalls, SubmitItem } from './ledger/submit-calls.ts';
+export type { LogLine } from './events/log-line.ts';
+export type { Watched, WatchOptions, WatchTrouble } from './ledger/watch.ts';
 export type { Durability, ReplicationGoal, SubmitOptions, Submitted } from './ledger/submit.ts';
 export type { ListFilter, TaskSummary } from './ledger/list-tasks.ts';
 export type { OfferedTask, TaskNeeds } from './ledger/offered.ts';

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { auditOf, type Audit } from './audit/audit.ts';
 import { systemClock, type Clock } from './clock.ts';
@@ -9,6 +10,7 @@ import { fold } from './events/evolve.ts';
 import { readTaskEvents } from './events/read.ts';
 import type { RequestAnswer, TaskState, TaskStateName } from './events/task-state.ts';
 import { requestAbort } from './ledger/abort.ts';
+import { LogListener } from './ledger/log-listener.ts';
 import { listTasks, type ListFilter, type TaskSummary } from './ledger/list-tasks.ts';
 import { decodedEach, decodedHistory, encodedResolution } from './ledger/decoded.ts';
 import { refuseUnknownOptions, requireInteger } from './ledger/known-options.ts';
@@ -33,8 +35,9 @@ import {
   type UnofferedTask,
 } from './ledger/unoffered.ts';
 import { waitForResult } from './ledger/wait-for-result.ts';
+import { watch, type Watched, type WatchOptions } from './ledger/watch.ts';
 import { requireConnectionString } from './postgres/connection-string.ts';
-import { createPool } from './postgres/pool.ts';
+import { connectionOf, createPool } from './postgres/pool.ts';
 import { checkSchema } from './postgres/schema-status.ts';
 import { translateSqlError } from './postgres/sql-error.ts';
 import { readSiteStatus, type SiteStatus } from './replication/status.ts';
@@ -137,6 +140,12 @@ export interface Ledger extends SubmitCalls, AsyncDisposable {
    * @throws LedgerError (while iterating) TASKLEDGER_INVALID_OPTION, TASKLEDGER_UNREACHABLE, TASKLEDGER_NOT_PROVEN
    */
   follow(options?: FollowOptions): AsyncIterableIterator<FollowedEvent>;
+  /**
+   * The story of a task as it goes on: its events from the first one on, and what its attempts log meanwhile, until it ends or
+   * `signal` aborts. Lines come while it is watched alone; all who watch share one connection that listens.
+   * @throws LedgerError (while iterating) TASKLEDGER_NOT_FOUND
+   */
+  watch(id: string, options?: WatchOptions): AsyncIterableIterator<Watched>;
   /** A runner for these handlers, not started yet. */
   runner(options: RunnerOptions): Runner;
   close(): Promise<void>;
@@ -159,10 +168,11 @@ export async function openLedger(options: LedgerOptions = {}): Promise<Ledger> {
     const { site } = await checkSchema(pool);
     const { clock = systemClock, codec, peers = {} } = options;
     const others = new OtherSites({ site, db: pool, peers, clock, signals });
+    const listener = new LogListener({ connection: () => connectionOf(pool), clock, signals });
     const close = async (): Promise<void> => {
-      await Promise.all([others.close(), endPool()]);
+      await Promise.all([others.close(), listener.close(), endPool()]);
     };
-    return ledgerOn(pool, { site, signals, clock, codec, connectionString, others, close });
+    return ledgerOn(pool, { site, signals, clock, codec, connectionString, others, listener, close });
   } catch (error) {
     await endPool();
     throw translateSqlError(error);
@@ -176,11 +186,12 @@ interface Opened {
   readonly codec: Codec | undefined;
   readonly connectionString: string | undefined;
   readonly others: OtherSites;
+  readonly listener: LogListener;
   readonly close: () => Promise<void>;
 }
 
 function ledgerOn(pool: pg.Pool, opened: Opened): Ledger {
-  const { site, signals, clock, codec, connectionString, others, close } = opened;
+  const { site, signals, clock, codec, connectionString, others, listener, close } = opened;
   const events = async (id: string): Promise<TaskEvent[]> => {
     const found = await translated(readTaskEvents(pool, requireTaskId(id)));
     if (found.length === 0) throw taskNotFound(id);
@@ -222,6 +233,8 @@ function ledgerOn(pool: pg.Pool, opened: Opened): Ledger {
       refuseUnknownOptions(options, followOptions, 'follow');
       return translatedEach(decodedEach(follow(pool, { ...options, clock }), codec));
     },
+    watch: (id, watchOptions) =>
+      watch(id, watchOptions, { db: pool, site, history: events, listener, clock, newId: randomUUID }),
     result: (id, { timeoutMs = 60_000 } = {}) => waitForResult(id, get, { timeoutMs, clock }),
     runner: (runnerOptions) =>
       new Runner(runnerOptions, {

@@ -81,6 +81,15 @@ export interface SignalMap {
     readonly message: string;
     readonly fields?: Readonly<Record<string, unknown>> | undefined;
   };
+  /** Somebody watches the log of an attempt: its lines are sent from now on. */
+  'log.watched': { readonly taskId: string; readonly attempt: number };
+  /** Nobody does any more, or it has ended: how many lines were sent, and were too many to be. */
+  'log.unwatched': {
+    readonly taskId: string;
+    readonly attempt: number;
+    readonly lines: number;
+    readonly dropped: number;
+  };
   /** The ledger was asked what became of claims whose answer was lost: `granted` of them were. */
   'claim.recalled': { readonly runner: string; readonly asked: number; readonly granted: number };
   /** An outcome was not accepted: somebody else has the task by now. */

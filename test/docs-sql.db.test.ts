@@ -46,6 +46,6 @@ test('every example of the page works on a task in the state it is about', async
   }
   const states = (await t.ledger.list({ name: 'payouts.pay' })).map(({ state }) => state);
   expect(states.sort()).toEqual([
-    ...['aborted', 'completed', 'failed', 'failed', 'pending', 'pending', 'pending', 'pending'],
+    ...['aborted', 'completed', 'failed', 'failed', 'pending', 'pending', 'pending', 'pending', 'pending'],
   ]);
 });

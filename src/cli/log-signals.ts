@@ -29,6 +29,8 @@ const levels: Readonly<Record<SignalName, Level>> = {
   'attempt.started': 'debug',
   'attempt.ended': 'debug',
   'attempt.logged': 'info',
+  'log.watched': 'debug',
+  'log.unwatched': 'debug',
   'claim.recalled': 'info',
   'attempt.refused': 'warn',
   'verify.started': 'debug',

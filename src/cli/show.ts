@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
+import { fold } from '../events/evolve.ts';
 import { formatPosition } from '../events/position.ts';
 import type { TaskState } from '../events/task-state.ts';
+import { taskNotFound } from '../ledger/task-id.ts';
 import type { Ledger } from '../open-ledger.ts';
 import { taskJson } from './as-json.ts';
+import { attemptLines, attemptRows } from './attempt-rows.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
 import { durationText } from './duration-text.ts';
+import { lastAttempt, lastAttemptJson, type EndedAttempt } from './last-attempt.ts';
 import { jsonLine, printable, printableStart } from './printable.ts';
 import { percentText, progressBar } from './progress-bar.ts';
 import { stateText } from './state-color.ts';
@@ -15,15 +19,23 @@ const payloadMax = 2000;
 
 export function addShow(program: Command): void {
   connecting(program.command('show'))
-    .description('what a task is now')
+    .description('what a task is now, and how its last attempt ended: error, limits, usage, log')
     .argument('<id>', 'task id')
     .action(async (id: string, options: ConnectionOptions) => {
       const terminal = openTerminal(options.json ?? false);
       await withLedger(options, terminal, async (ledger) => {
-        const task = await ledger.get(id);
+        const events = await ledger.history(id);
+        const task = fold(events);
+        if (task === undefined) throw taskNotFound(id);
+        const ended = lastAttempt(events);
         const unoffered = (await whyUnoffered(ledger, task)) ?? null;
-        if (terminal.json) terminal.object({ ...taskJson(task), unoffered });
-        else for (const line of taskLines(task, unoffered, terminal)) terminal.line(line);
+        if (terminal.json) {
+          const last_attempt = ended === undefined ? null : lastAttemptJson(ended);
+          terminal.object({ ...taskJson(task), unoffered, last_attempt });
+          return;
+        }
+        for (const line of taskLines({ task, unoffered, ended }, terminal)) terminal.line(line);
+        if (ended !== undefined) for (const line of attemptLines(ended, terminal)) terminal.line(line);
       });
     });
 }
@@ -34,8 +46,14 @@ async function whyUnoffered(ledger: Ledger, task: TaskState): Promise<string | u
   return await ledger.whyUnoffered(task);
 }
 
+interface Shown {
+  readonly task: TaskState;
+  readonly unoffered: string | null;
+  readonly ended: EndedAttempt | undefined;
+}
+
 /** The task in lines `name  value`; what says nothing is left out. */
-function taskLines(task: TaskState, unoffered: string | null, terminal: Terminal): string[] {
+function taskLines({ task, unoffered, ended }: Shown, terminal: Terminal): string[] {
   const rows: [string, string | null][] = [
     ['task', `${task.id}  ${task.name}`],
     ['state', `${stateText(task.state, terminal)}${attempts(task)}`],
@@ -58,7 +76,7 @@ function taskLines(task: TaskState, unoffered: string | null, terminal: Terminal
     ['timeout', task.timeout_ms === null ? null : durationText(task.timeout_ms)],
     ['requests', task.open_requests.map((each) => `${each.type} ${formatPosition(each)}`).join(', ')],
     ['refused', task.refused_results === 0 ? null : `${task.refused_results} late results`],
-    ['error', task.error === null ? null : `${task.error.message ?? ''} [${task.error.code}]`],
+    ...(ended === undefined ? [] : attemptRows(ended)),
     ['checkpoint', payload(task.checkpoint)],
     ['input', payload(task.input)],
     ['output', payload(task.output)],

@@ -1,6 +1,8 @@
 import type { EventOf, LedgerEvent, TaskEvent } from '../events/event.ts';
 import { formatPosition, positionOfRef, type Position } from '../events/position.ts';
+import { limitsText, used } from './attempt-rows.ts';
 import { durationText } from './duration-text.ts';
+import type { Told } from './last-attempt.ts';
 import { jsonLine, printable, printableStart } from './printable.ts';
 
 /** Longest payload, message or reason shown in a sentence, in characters. */
@@ -56,9 +58,13 @@ function later({ occurred_at }: LedgerEvent, moment: string): string {
 }
 
 /** How the process of an attempt ended, if it had one of its own. */
-function ending(data: { readonly exit_code?: number | undefined; readonly exit_signal?: string | undefined }): string {
-  if (data.exit_signal !== undefined) return ` (its process was ended by ${shown(data.exit_signal)})`;
-  return data.exit_code === undefined ? '' : ` (its process exited with ${data.exit_code})`;
+function ending({ exit_code, exit_signal, usage }: Told): string {
+  const parts = [
+    exit_signal === undefined ? '' : `its process was ended by ${shown(exit_signal)}`,
+    exit_signal !== undefined || exit_code === undefined ? '' : `its process exited with ${exit_code}`,
+    ...[used(usage)].map((text) => (text === null ? '' : `it used ${text}`)),
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? '' : ` (${parts.join('; ')})`;
 }
 
 /** `19:32:01.123` of the same clock the history shows. */
@@ -116,7 +122,9 @@ function submitted(event: EventOf<'task.submitted'>): string {
 
 function leased({ data }: EventOf<'task.leased'>): string {
   const plugin = data.plugin === undefined ? '' : ` with ${shown(data.plugin)}`;
-  return `Attempt ${data.attempt} leased to runner ${shown(data.runner)} on ${shown(data.host)}${plugin}, for ${durationText(data.ttl_ms)} at a time.`;
+  const limits = limitsText(data.limits);
+  const under = limits === '' ? '' : `, under limits (${shown(limits)})`;
+  return `Attempt ${data.attempt} leased to runner ${shown(data.runner)} on ${shown(data.host)}${plugin}, for ${durationText(data.ttl_ms)} at a time${under}.`;
 }
 
 function progressed({ data }: EventOf<'task.progressed'>): string {

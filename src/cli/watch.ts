@@ -21,8 +21,10 @@ export function addWatch(program: Command): void {
     .addHelpText(
       'after',
       `
-With an id it exits with 0 when the task has completed, and with 1 when it ended otherwise. With --json each event is
-printed as one object, as history does; with --from also with the position to go on from after it.`,
+With an id it also shows what the running attempt logs, from the lines it wrote last on, and on a terminal how far it is. It
+exits with 0 when the task has completed, and with 1 when it ended otherwise. With --json each event is printed as one
+object, as history does, each line of the log as {"type":"log.line",…}, and lines that were too many to be sent as
+{"type":"log.dropped",…}; with --from each event also with the position to go on from after it.`,
     )
     .action(watch);
 }

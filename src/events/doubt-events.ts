@@ -1,11 +1,12 @@
 import { z } from 'zod';
 
+import { exits, report } from './attempt-report.ts';
 import { anyJson, decision, leaseTokenSchema } from './envelope.ts';
 
 /** `task.in_doubt`: nobody knows whether the attempt of a protected task took effect. */
 export const taskInDoubt = decision(
   'task.in_doubt',
-  z.looseObject({ why: z.string().describe('What nobody knows.'), lease: leaseTokenSchema }),
+  z.looseObject({ why: z.string().describe('What nobody knows.'), lease: leaseTokenSchema, ...exits, ...report }),
 );
 
 /** `task.resolved`: a `verify` handler or a person settled the doubt. */

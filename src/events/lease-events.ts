@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { exits, report } from './attempt-report.ts';
 import { anyJson, decision, leaseTokenSchema, momentSchema } from './envelope.ts';
 
 /** The number of an attempt since submit or the last redrive: 1, 2, 3 … Not a fencing token. */
@@ -65,5 +66,7 @@ export const taskLeaseReleased = decision(
     attempt: attemptSchema,
     reason: z.string().describe('Why the runner gave it back.'),
     run_at: momentSchema.optional().describe('From when on it can be claimed.'),
+    ...exits,
+    ...report,
   }),
 );

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { anyJson, decision, leaseTokenSchema, momentSchema, remark } from './envelope.ts';
+import { exits, report } from './attempt-report.ts';
 import { attemptSchema } from './lease-events.ts';
 
 /** Why an attempt did not succeed. `details` may be encoded by the codec; `code` never carries personal data. */
@@ -15,23 +16,9 @@ export const attemptErrorSchema = z.looseObject({
 
 export type AttemptError = z.infer<typeof attemptErrorSchema>;
 
-const report = {
-  usage: z
-    .looseObject({ cpu_ms: z.number().min(0).optional(), max_rss_bytes: z.number().min(0).optional() })
-    .optional()
-    .describe('What it used: processor time and memory.'),
-  log_tail: z
-    .array(z.string())
-    .optional()
-    .describe(
-      'The last lines it wrote, each `TIME LEVEL STREAM TEXT`: TIME by the clock of the runner’s machine, in UTC; LEVEL `debug`, `info`, `warn` or `error`; STREAM `stdout` (always `info`), `stderr` (always `warn`), `log` (what the handler logged; fields follow the message as JSON) or `runner`.',
-    ),
-};
-
 const failure = {
   error: attemptErrorSchema.describe('What went wrong.'),
-  exit_code: z.int().optional().describe('How its process ended.'),
-  exit_signal: z.string().optional().describe('What ended its process.'),
+  ...exits,
   ...report,
 };
 
@@ -82,7 +69,11 @@ export const taskAborted = decision(
     reason: z.string().optional().describe('Why.'),
     lease: leaseTokenSchema.optional(),
     attempt: attemptSchema.optional(),
+    started_at: momentSchema.optional().describe('When the attempt that was stopped began.'),
+    finished_at: momentSchema.optional().describe('When it ended.'),
     killed: z.enum(['no', 'term', 'kill']).optional().describe('Which signal its process needed, if any.'),
+    ...exits,
+    ...report,
   }),
 );
 

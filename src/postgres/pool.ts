@@ -34,3 +34,9 @@ export function createPool(options: PoolOptions): pg.Pool {
   pool.on('error', () => undefined);
   return pool;
 }
+
+/** How to connect beside a pool, whoever made it. Named one by one: a pool hides its password from those who copy its options. */
+export function connectionOf({ options }: pg.Pool): pg.ClientConfig {
+  const { connectionString, host, port, user, password, database, ssl } = options;
+  return { connectionString, host, port, user, password, database, ssl };
+}

@@ -128,6 +128,7 @@ export const tables = {
     problems: 'text[]',
     until: 'timestamptz(3)',
   },
+  watches: { task_id: 'uuid', watcher: 'uuid', until: 'timestamptz(3)', reported_at: 'timestamptz(3)?' },
   blocks: {
     site: 'text',
     number: 'bigint',

@@ -3,13 +3,17 @@ import type { Codec } from '../events/codec.ts';
 import type { Lease } from '../ledger/claim.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
+import type { LogAnswer } from '../ledger/report-log.ts';
 import type { Outcome } from '../ledger/settle.ts';
 import type { Signals } from '../signals.ts';
 import { Attempt, type ReportProgress } from './attempt.ts';
+import type { LeaseInHand } from './dispatcher-options.ts';
 import type { StopReason } from './execute/execution.ts';
 import { Executions } from './execute/executions.ts';
 import type { LogRecord } from './execute/log-record.ts';
+import type { LogLines } from './execute/log-tail.ts';
 import { LeaseQueue } from './lease-queue.ts';
+import { LogRelays } from './log-relays.ts';
 import type { Places } from './places.ts';
 import { ProgressReports } from './progress-reports.ts';
 
@@ -21,7 +25,10 @@ interface AttemptPoolOptions {
   readonly random: () => number;
   readonly signals: Signals;
   readonly codec?: Codec | undefined;
-  readonly sendProgress: (claimId: string, taskId: string, progress: Progress) => Promise<ProgressAnswer>;
+  /** Of a claim whose leases are not all settled or lost. */
+  readonly secretOf: (claimId: string) => string | undefined;
+  readonly reportProgress: (lease: LeaseInHand, progress: Progress) => Promise<ProgressAnswer>;
+  readonly reportLog: (lease: LeaseInHand, log: LogLines) => Promise<LogAnswer>;
   /** Every lease that was added ends in exactly one outcome, or in `lose`. */
   readonly onOutcome: (outcome: Outcome) => void;
   /** An attempt that took a turn of the event loop has ended. */
@@ -41,6 +48,7 @@ export class AttemptPool {
   readonly #running = new Set<Attempt>();
   readonly #progress: ProgressReports;
   readonly #executions: Executions;
+  readonly #relays: LogRelays;
 
   constructor(options: AttemptPoolOptions) {
     this.#options = options;
@@ -48,10 +56,19 @@ export class AttemptPool {
     this.#progress = new ProgressReports({
       clock: options.clock,
       signals: options.signals,
-      send: (attempt, progress) =>
-        this.#running.has(attempt)
-          ? options.sendProgress(attempt.claimId, attempt.taskId, progress)
-          : Promise.resolve('noted'),
+      send: async (attempt, progress) => {
+        if (!this.#running.has(attempt)) return 'noted';
+        const lease = this.#leaseOf(attempt);
+        return lease === undefined ? 'lost' : await options.reportProgress(lease, progress);
+      },
+    });
+    this.#relays = new LogRelays({
+      clock: options.clock,
+      signals: options.signals,
+      send: async (attempt, log) => {
+        const lease = this.#leaseOf(attempt);
+        return lease === undefined ? 'lost' : await options.reportLog(lease, log);
+      },
     });
   }
 
@@ -125,6 +142,7 @@ export class AttemptPool {
 
   /** Gives back what executions hold; nothing runs any more. */
   async stop(): Promise<void> {
+    this.#relays.close();
     await this.#executions.stop();
   }
 
@@ -141,6 +159,11 @@ export class AttemptPool {
     }
   }
 
+  /** Somebody watches this task: if it runs here, its log is sent. */
+  watched(taskId: string, how: { readonly isNew: boolean }): void {
+    for (const attempt of this.#running) if (attempt.taskId === taskId) this.#relays.asked(attempt, how);
+  }
+
   /**
    * The claim is lost: its attempts are told to stop, and what has not begun never begins here. Returns the affected
    * counts; running ones still end in an outcome, which the ledger then refuses and keeps as evidence. A protected task that
@@ -153,6 +176,11 @@ export class AttemptPool {
     const released = waiting.filter(({ submitted }) => submitted.protected === true);
     this.releaseUnbegun(released, 'its lease was lost before it began');
     return { running: running.length, waiting: waiting.length - released.length, released: released.length };
+  }
+
+  #leaseOf({ claimId, taskId }: Attempt): LeaseInHand | undefined {
+    const secret = this.#options.secretOf(claimId);
+    return secret === undefined ? undefined : { claimId, secret, taskId };
   }
 
   #attempt(lease: Lease): Attempt {
@@ -198,6 +226,7 @@ export class AttemptPool {
   #finish(attempt: Attempt, outcome: Outcome): void {
     const { signals, onOutcome } = this.#options;
     this.#progress.forget(attempt);
+    this.#relays.forget(attempt);
     onOutcome(outcome);
     if (!signals.active) return;
     const { taskId, name } = attempt;

@@ -3,12 +3,15 @@ import type { Codec } from '../events/codec.ts';
 import type { Claim, ClaimRequest } from '../ledger/claim.ts';
 import type { ExchangeAnswer, ExchangeRequest } from '../ledger/exchange.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
+import type { LogAnswer } from '../ledger/report-log.ts';
 import type { HeldClaim } from '../ledger/settle.ts';
 import type { Signals } from '../signals.ts';
+import type { LogLines } from './execute/log-tail.ts';
 import type { Offered } from './offers.ts';
 import type { Places } from './places.ts';
 
-interface LeaseInHand extends HeldClaim {
+/** What proves to the ledger that a lease is held. */
+export interface LeaseInHand extends HeldClaim {
   readonly taskId: string;
 }
 
@@ -48,6 +51,7 @@ export interface DispatcherOptions {
   /** A secret for one claim; see `ClaimRequest`. */
   readonly newSecret: () => string;
   readonly reportProgress: (lease: LeaseInHand, progress: Progress) => Promise<ProgressAnswer>;
+  readonly reportLog: (lease: LeaseInHand, log: LogLines) => Promise<LogAnswer>;
   /** `sentAtMs`: when the claim was asked for, on the process-wide monotonic clock. */
   readonly onClaim: (claim: HeldClaim, sentAtMs: number) => void;
   readonly onClaimDone: (claimId: string) => void;

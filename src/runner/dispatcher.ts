@@ -1,7 +1,6 @@
 import { errorCodeOf } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { ExchangeAnswer } from '../ledger/exchange.ts';
-import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
 import type { Outcome } from '../ledger/settle.ts';
 import { Asks } from './asks.ts';
 import { AttemptPool } from './attempt-pool.ts';
@@ -56,7 +55,7 @@ export class Dispatcher implements Tenant {
     this.#unanswered = new UnansweredClaims({ ...options, onGranted: (...granted) => this.#hold(...granted) });
     this.attempts = new AttemptPool({
       ...options,
-      sendProgress: (claimId, taskId, progress) => this.#sendProgress(claimId, taskId, progress),
+      secretOf: (claimId) => this.#claims.secretOf(claimId),
       onOutcome: (outcome) => {
         this.#outcomes.push(outcome);
         this.#batching.ran(outcome.ranMs);
@@ -272,12 +271,6 @@ export class Dispatcher implements Tenant {
 
   #countDown(claimId: string): void {
     if (this.#claims.countDown(claimId)) this.#options.onClaimDone(claimId);
-  }
-
-  #sendProgress(claimId: string, taskId: string, progress: Progress): Promise<ProgressAnswer> {
-    const secret = this.#claims.secretOf(claimId);
-    if (secret === undefined) return Promise.resolve('lost');
-    return this.#options.reportProgress({ claimId, secret, taskId }, progress);
   }
 
   #pause(error: unknown): void {

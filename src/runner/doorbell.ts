@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { ABORT_CHANNEL } from '../ledger/abort.ts';
 import { DOORBELL_CHANNEL } from '../ledger/arm-doorbell.ts';
+import { WATCH_CHANNEL } from '../ledger/ask-for-log.ts';
 import type { Signals } from '../signals.ts';
 import { listen, type Listener } from '../postgres/listen.ts';
 
@@ -17,6 +18,8 @@ interface DoorbellOptions {
   readonly onRing: () => void;
   /** Somebody asked for a task to be aborted; it may run elsewhere. */
   readonly onAbort: (taskId: string) => void;
+  /** Somebody watches a task; it may run elsewhere. A new watcher has seen nothing yet. */
+  readonly onWatch: (taskId: string, how: { readonly isNew: boolean }) => void;
 }
 
 const armedForMs = 10_000;
@@ -39,17 +42,14 @@ export class Doorbell {
   }
 
   start(): void {
-    const { connectionString, applicationName, clock, signals, isOurs, onRing, onAbort } = this.#options;
+    const { connectionString, applicationName, clock, signals, onRing } = this.#options;
     this.#listener = listen({
-      connectionString,
+      connection: { connectionString },
       applicationName,
-      channels: [DOORBELL_CHANNEL, ABORT_CHANNEL],
+      channels: [DOORBELL_CHANNEL, ABORT_CHANNEL, WATCH_CHANNEL],
       clock,
       signals,
-      onNotification: (channel, payload) => {
-        if (channel === ABORT_CHANNEL) onAbort(payload);
-        else if (isOurs(payload)) onRing();
-      },
+      onNotification: (channel, payload) => this.#notified(channel, payload),
       // Whatever was notified while nobody listened is gone.
       onConnected: () => {
         this.#armedAtMs = Number.NEGATIVE_INFINITY;
@@ -80,6 +80,13 @@ export class Doorbell {
   /** There are other names now: armed anew when there is nothing to do. */
   renew(): void {
     this.#armedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  #notified(channel: string, payload: string): void {
+    const { isOurs, onRing, onAbort, onWatch } = this.#options;
+    if (channel === ABORT_CHANNEL) onAbort(payload);
+    else if (channel === WATCH_CHANNEL) onWatch(payload.split(' ', 1)[0] ?? '', { isNew: payload.endsWith(' new') });
+    else if (isOurs(payload)) onRing();
   }
 
   async stop(): Promise<void> {

@@ -5,13 +5,14 @@ import { exchange } from '../ledger/exchange.ts';
 import { presentPins } from '../ledger/present-pins.ts';
 import { reportProgress } from '../ledger/progress.ts';
 import { recallClaims } from '../ledger/recall-claims.ts';
+import { reportLog } from '../ledger/report-log.ts';
 import { takeDoubts } from '../ledger/take-doubts.ts';
 import type { PreparedQueryable } from '../postgres/queryable.ts';
 import type { DispatcherOptions } from './dispatcher-options.ts';
 import type { SiteOffersOptions } from './site-offers.ts';
 import type { VerifierOptions } from './verifier.ts';
 
-type DispatcherCalls = Pick<DispatcherOptions, 'exchange' | 'recall' | 'reportProgress' | 'newSecret'>;
+type DispatcherCalls = Pick<DispatcherOptions, 'exchange' | 'recall' | 'reportProgress' | 'reportLog' | 'newSecret'>;
 type OffersCalls = Pick<SiteOffersOptions, 'presentPins' | 'announce'>;
 type VerifierCalls = Pick<VerifierOptions, 'take' | 'answer' | 'newSecret'>;
 
@@ -26,6 +27,7 @@ export function ledgerCalls(db: PreparedQueryable): {
       exchange: (request) => exchange(db, request),
       recall: (secrets) => recallClaims(db, secrets),
       reportProgress: (lease, progress) => reportProgress(db, lease, progress),
+      reportLog: (lease, log) => reportLog(db, lease, log),
       newSecret: randomUUID,
     },
     offers: {

@@ -185,6 +185,7 @@ export class SiteWork {
         this.dispatcher.attempts.abort(taskId);
         this.dispatcher.look();
       },
+      onWatch: (taskId, how) => this.dispatcher.attempts.watched(taskId, how),
     });
   }
 

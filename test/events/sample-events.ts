@@ -15,7 +15,8 @@ const error = {
   details: [1],
 };
 const usage = { cpu_ms: 12.5, max_rss_bytes: 1048576 };
-const log_tail = ['one', 'two'];
+const log_tail = ['2026-01-01T00:00:02.700Z info log sending {"rows":7}', '2026-01-01T00:00:02.900Z warn stderr no'];
+const exits = { exit_code: 1, exit_signal: 'SIGKILL' };
 
 /** Data with every documented key, for every type of the table. */
 export const sampleData: Readonly<Record<EventType, Readonly<Record<string, unknown>>>> = {
@@ -77,17 +78,25 @@ export const sampleData: Readonly<Record<EventType, Readonly<Record<string, unkn
     next: 'pending',
     run_at: '2026-01-01T00:02:00Z',
   },
-  'task.lease_released': { lease, attempt: 1, reason: 'shutdown', run_at: '2026-01-01T00:03:00Z' },
+  'task.lease_released': {
+    lease,
+    attempt: 1,
+    reason: 'shutdown',
+    run_at: '2026-01-01T00:03:00Z',
+    ...exits,
+    usage,
+    log_tail,
+  },
   'task.abort_requested': { reason: 'customer left' },
   'task.retry_requested': { reason: 'fixed' },
   'task.reschedule_requested': { reason: 'later', start_after: '2026-02-01T00:00:00Z', priority: -5 },
   'task.request_refused': { why: 'already completed', request: ['fra', '9'] },
-  'task.aborted': { reason: 'customer left', lease, attempt: 1, killed: 'term' },
+  'task.aborted': { reason: 'customer left', lease, attempt: 1, ...ran, killed: 'term', ...exits, usage, log_tail },
   'task.missed': { start_before: '2026-01-03T00:00:00Z' },
   'task.retried': { reason: 'fixed', run_at: '2026-01-05T00:00:00Z' },
   'task.rescheduled': { reason: 'later', start_after: '2026-02-01T00:00:00Z', priority: -5 },
   'task.result_refused': { lease, outcome: 'completed', output: 1, error, why: 'lease lost', claim: '7' },
-  'task.in_doubt': { why: 'site lost', lease },
+  'task.in_doubt': { why: 'site lost', lease, ...exits, usage, log_tail },
   'task.resolved': {
     outcome: 'completed',
     output: { reference: 'r' },

@@ -54,6 +54,7 @@ export function dispatching(handler: Handler, more: Partial<DispatcherOptions> =
     recall: () => Promise.resolve([]),
     newSecret: () => 'a secret of this claim alone',
     reportProgress: () => Promise.resolve('noted'),
+    reportLog: () => Promise.resolve('nobody'),
     onClaim: () => undefined,
     onClaimDone: (claimId) => claimsDone.push(claimId),
     onAnswer: () => undefined,

@@ -20,6 +20,7 @@ function doorbell(arm: () => Promise<void> = () => Promise.resolve()) {
     },
     onRing: () => (rings += 1),
     onAbort: () => undefined,
+    onWatch: () => undefined,
   });
   const hear = async (...claims: readonly ('idle' | 'busy')[]): Promise<void> => {
     for (const claim of claims) bell.heard(claim === 'idle');

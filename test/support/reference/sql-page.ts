@@ -27,6 +27,7 @@ export const offered = {
     on: 'in_doubt',
     example: `select taskledger.resolve('${exampleId}', 'completed', output => '{"reference":"R-7"}', reason => 'seen at the bank')`,
   },
+  watch_task: { on: 'pending', example: `select taskledger.watch_task('${exampleId}', watcher => gen_random_uuid())` },
   tasks: {
     on: 'failed',
     example: `select name, state, attempt, error from taskledger.tasks where id = '${exampleId}'`,
