@@ -7,6 +7,8 @@ interface Gate {
   holds: number;
   /** Place in the peer's WAL that replication must have passed; undefined: to be asked for, after the last repair. */
   until: string | undefined;
+  /** It is being opened: whoever begins then must not find it closed still. */
+  opening: Promise<unknown> | undefined;
 }
 
 /**
@@ -24,6 +26,7 @@ export class Gates {
     gate.holds += 1;
     gate.until = undefined;
     try {
+      await gate.opening;
       if (!(await isClosed(here, stream))) await here.query('select taskledger.close_gate($1, true)', [stream]);
       return await work();
     } finally {
@@ -37,14 +40,15 @@ export class Gates {
     if (gate.holds > 0 || !(await isClosed(here, peer.site))) return;
     const until = (gate.until ??= await walPosition(there));
     if (!(await hasPassed(there, peer, until)) || gate.holds > 0 || gate.until !== until) return;
-    await here.query('select taskledger.close_gate($1, false)', [peer.site]);
-    gate.until = undefined;
+    const opening = here.query('select taskledger.close_gate($1, false)', [peer.site]);
+    gate.opening = opening.catch(() => undefined);
+    await opening;
   }
 
   #gate(stream: string): Gate {
     const known = this.#gates.get(stream);
     if (known !== undefined) return known;
-    const gate: Gate = { holds: 0, until: undefined };
+    const gate: Gate = { holds: 0, until: undefined, opening: undefined };
     this.#gates.set(stream, gate);
     return gate;
   }
