@@ -118,7 +118,7 @@ async function openPrograms(server, directory) {
         until: '"ready":true',
         warm: true,
       },
-      'node, and nothing else': { ...inProject(process.execPath, ['-p', `'${word}'`], undefined), until: word },
+      'Node, and nothing else': { ...inProject(process.execPath, ['-p', `'${word}'`], undefined), until: word },
     },
     async close() {
       await utils.release();
