@@ -8,7 +8,7 @@ import type { Terminal } from './terminal.ts';
 
 const outcomes: Readonly<Record<EndedAttempt['end']['type'], string>> = {
   'task.completed': 'completed',
-  'task.attempt_failed': 'failed',
+  'task.attempt_failed': 'ended in an error',
   'task.failed': 'failed',
   'task.aborted': 'was aborted',
   'task.lease_expired': 'lost its lease',

@@ -37,7 +37,7 @@ describe('the last attempt', () => {
   test('is told to a tired person: what it ended in, what that means, what to do, what it had and used', () => {
     const ended = lastAttempt([submitted, leased, event('task.attempt_failed', 3, killed)])!;
     expect(Object.fromEntries(attemptRows(ended))).toEqual({
-      'last attempt': '1 failed after 500 ms, on runner runner-1 on host-1 with payouts@2.3.0',
+      'last attempt': '1 ended in an error after 500 ms, on runner runner-1 on host-1 with payouts@2.3.0',
       error: 'the child process was ended by SIGKILL [CHILD_SIGNALED]',
       means: attemptErrorCodes.CHILD_SIGNALED.meaning,
       'look at': attemptErrorCodes.CHILD_SIGNALED.remedy,
