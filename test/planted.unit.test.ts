@@ -16,7 +16,7 @@ test('there are planted patches', () => {
 test.each(names)('%s applies, and names a test that is there', (name) => {
   const patch = readPatch(read(`test/planted/${name}`));
   for (const change of patch.changes) {
-    expect(change.file).toMatch(/^(src|migrations)\//);
+    expect(change.file).toMatch(/^(src|migrations|runtimes)\//);
     expect(applyChange(read(change.file), change)).not.toBe(read(change.file));
   }
   // Of a name made by test.each a few words stand in the table instead.

@@ -1,8 +1,10 @@
 import { execFile, spawnSync } from 'node:child_process';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { differencesFromLog, testLedger, type TestLedger } from '../support/ledger.ts';
 import { eventCount } from '../support/leases.ts';
+import { repositoryRoot } from '../support/repository.ts';
 
 const run = promisify(execFile);
 
@@ -38,6 +40,36 @@ with connection.cursor() as cursor:
 connection.commit() if end == "commit" else connection.rollback()
 connection.close()
 `;
+
+const packageScript = `
+import json, sys, psycopg2
+url, end, package = sys.argv[1:4]
+sys.path.insert(0, package)
+from taskledger import LedgerError, submit
+connection = psycopg2.connect(url)
+with connection.cursor() as cursor:
+    cursor.execute("insert into public.orders values ('p1')")
+    submitted = submit(cursor, "payouts.settle", {"payoutId": "p1", "note": "100 % naïve 😀"}, key="p1", priority=3)
+connection.commit() if end == "commit" else connection.rollback()
+code = None
+with connection.cursor() as cursor:
+    try:
+        submit(cursor, "payouts.settle", {"payoutId": "p2"}, key="p1")
+    except LedgerError as error:
+        code = error.code
+connection.rollback()
+print(json.dumps([submitted._asdict(), code]))
+`;
+
+/** What `submit` of the Python package answered, and the code of a second one with the same key and another input. */
+async function pythonPackage(
+  url: string,
+  end: 'commit' | 'rollback',
+): Promise<[{ id: string; site: string; seq: number; created: boolean }, string | null]> {
+  const args = ['-c', packageScript, url, end, path.join(repositoryRoot, 'runtimes/python/src')];
+  const { stdout } = await run('/usr/bin/python3', args, { timeout: 20_000 });
+  return JSON.parse(stdout) as Awaited<ReturnType<typeof pythonPackage>>;
+}
 
 async function python(
   url: string,
@@ -109,4 +141,20 @@ test.runIf(hasPsycopg2)(`with a Python driver, a rollback leaves no trace${withD
   expect(await eventCount(t.pool)).toBe(before);
   expect(await ordersOf(t)).toEqual([]);
   expect((await python(t.url, 'commit'))[3]).toBe(true);
+});
+
+test.runIf(hasPsycopg2)(`with the Python package, a task exists if its transaction commits${withDriver}`, async () => {
+  const t = await ledgerWithOrders();
+  const [rolledBack, nothing] = await pythonPackage(t.url, 'rollback');
+  expect([rolledBack.created, nothing, await ordersOf(t)]).toEqual([true, null, []]);
+  await expect(t.ledger.get(rolledBack.id)).rejects.toMatchObject({ code: 'TASKLEDGER_NOT_FOUND' });
+  const [{ id, site, seq, created }, conflict] = await pythonPackage(t.url, 'commit');
+  expect([created, conflict]).toEqual([true, 'TASKLEDGER_KEY_CONFLICT']);
+  expect(await t.ledger.get(id)).toMatchObject({
+    submitted: { site, seq: BigInt(seq) },
+    priority: 3,
+    input: { payoutId: 'p1', note: '100 % naïve 😀' },
+  });
+  expect(await ordersOf(t)).toHaveLength(1);
+  expect(await differencesFromLog(t)).toEqual([]);
 });
