@@ -11,7 +11,7 @@ from taskledger import FatalError, Task
 
 columns = "id,merchant,currency,amount"
 rows_per_progress = 2_000
-rows_per_checkpoint = 20_000
+rows_per_checkpoint = 100_000
 
 
 class SettleInput(TypedDict):
@@ -36,12 +36,14 @@ def settle(task: Task[SettleInput]) -> SettleOutput:
         account = f"{currency} {merchant}"
         totals[account] = totals.get(account, Decimal(0)) + amount
         rows += 1
-        if rows % rows_per_progress == 0:
-            task.raise_if_aborted()
+        if rows % rows_per_progress != 0:
+            continue
+        task.raise_if_aborted()
+        if rows % rows_per_checkpoint != 0:
             task.progress(offset / size, f"{rows} transactions")
-        if rows % rows_per_checkpoint == 0:
-            texts = {account: str(total) for account, total in totals.items()}
-            task.progress(checkpoint={"offset": offset, "rows": rows, "totals": texts})
+            continue
+        texts = {account: str(total) for account, total in totals.items()}
+        task.progress(offset / size, f"{rows} transactions", checkpoint={"offset": offset, "rows": rows, "totals": texts})
     write_report(report, totals)
     task.log.info("report written", transactions=rows, lease=f"{task.lease.epoch}.{task.lease.version}")
     return {"report": report, "transactions": rows, "accounts": len(totals)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import os
 import sys
@@ -23,12 +22,10 @@ def handler_named(function: str, path: Sequence[str]) -> Callable[[Task[Any]], A
         module = importlib.import_module(module_name)
     except Exception as error:
         raise AttemptFailure("MODULE_FAILED", _unloaded(module_name, error)) from None
-    try:
-        found = functools.reduce(getattr, name.split("."), module)
-    except AttributeError:
-        raise AttemptFailure("MODULE_FAILED", _unfit(function, "no such name")) from None
+    found = getattr(module, name, None)
     if not callable(found):
-        raise AttemptFailure("MODULE_FAILED", _unfit(function, f"a {type(found).__name__}"))
+        kind = "no such name" if found is None else f"a {type(found).__name__}"
+        raise AttemptFailure("MODULE_FAILED", _unfit(function, kind))
     return found  # type: ignore[no-any-return]
 
 
