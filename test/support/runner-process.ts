@@ -38,8 +38,6 @@ interface RunnerProcessOptions {
   readonly sites?: Readonly<Record<string, string>>;
   /** Default `some.task`. */
   readonly task?: string;
-  /** Where attempts run; default inline. In a child there is no tell, goAhead, arm, ledger and runner. */
-  readonly isolation?: 'pool' | 'process';
   /** Body of a verify handler, as `handler`; the task is then protected. */
   readonly verify?: string;
   /**
@@ -61,13 +59,11 @@ export function spawnRunner(options: RunnerProcessOptions): RunnerProcess {
     diesAt = 'false',
     verify,
     sites = {},
-    isolation,
   } = options;
   const kind =
     verify === undefined
       ? ''
       : `, protected: true, verify: async ({ input, attempt, signal, taskId }) => { ${verify} }`;
-  const inChild = isolation === undefined ? '' : `, { isolation: '${isolation}', module: import.meta.url }`;
   const script = `
     import { appendFileSync } from 'node:fs';
     import { defineTask, openLedger } from ${JSON.stringify(path.join(repositoryRoot, 'dist/index.js'))};
@@ -80,18 +76,15 @@ export function spawnRunner(options: RunnerProcessOptions): RunnerProcess {
     const blockFor = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
     let armed = false;
     const arm = () => void (armed = true);
+    const ledger = await openLedger({ connectionString: url });
+    ledger.signals.subscribe(({ name, data }) => { if (${diesAt}) process.kill(process.pid, 'SIGKILL'); });
+    ledger.signals.subscribe(({ name, data }) => { if (process.connected) tell(name, data); });
     const task = defineTask({ name: ${JSON.stringify(task)}${kind} });
     const run = async ({ input, attempt, signal, taskId, lease, progress }) => { ${handler} };
-    export const handled = task.handle(run${inChild});
-    // A child of this runner imports this file for the handler alone: it has no channel to the test.
-    const isRunner = process.send !== undefined;
-    const ledger = isRunner ? await openLedger({ connectionString: url }) : undefined;
-    if (isRunner) ledger.signals.subscribe(({ name, data }) => { if (${diesAt}) process.kill(process.pid, 'SIGKILL'); });
-    if (isRunner) ledger.signals.subscribe(({ name, data }) => { if (process.connected) tell(name, data); });
-    const options = { handlers: [handled], name, leaseTtlMs: ttlMs, pollMs: 50, concurrency: 1, sites };
-    const runner = isRunner ? ledger.runner(options) : undefined;
-    if (isRunner) await runner.start();
-    if (isRunner) process.on('disconnect', () => process.exit());`;
+    const handlers = [task.handle(run)];
+    const runner = ledger.runner({ handlers, name, leaseTtlMs: ttlMs, pollMs: 50, concurrency: 1, sites });
+    await runner.start();
+    process.on('disconnect', () => process.exit());`;
   // A file beside the effects: a script given on the command line cannot start threads.
   const file = path.join(path.dirname(effects), `${name}.mjs`);
   writeFileSync(file, script);
