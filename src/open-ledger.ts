@@ -20,6 +20,7 @@ import { requireReason } from './ledger/reason.ts';
 import { readOwner } from './ledger/owner.ts';
 import { requestReschedule, type Reschedule } from './ledger/reschedule.ts';
 import { resolveTask, type Resolution } from './ledger/resolve.ts';
+import { queueRules, type QueueRules } from './ledger/rules.ts';
 import { requestRetry } from './ledger/retry.ts';
 import { submitCalls, type SubmitCalls } from './ledger/submit-calls.ts';
 import type { ReplicationGoal } from './ledger/submit.ts';
@@ -132,6 +133,8 @@ export interface Ledger extends SubmitCalls, AsyncDisposable {
   unoffered(): Promise<Unoffered[]>;
   /** Those tasks, the last submitted first. */
   listUnoffered(filter?: UnofferedFilter): Promise<UnofferedTask[]>;
+  /** What holds for queues, task names and groups of this site: caps, rates, weights, pauses. */
+  readonly queues: QueueRules;
   /** Looking back: verify, prove, export, any task at any moment. Payloads are as they are stored. */
   readonly audit: Audit;
   /**
@@ -227,6 +230,7 @@ function ledgerOn(pool: pg.Pool, opened: Opened): Ledger {
     },
     unoffered: () => translated(readUnoffered(pool, site)),
     listUnoffered: (filter) => translated(listUnoffered(pool, site, filter)),
+    queues: queueRules(pool),
     audit: auditOf(pool),
     sweep: () => translated(new Sweeper({ db: pool, clock, signals }).runOnce()),
     follow: (options = {}) => {

@@ -29,6 +29,7 @@ const onADatabase = {
   ],
   'retries-and-protected-tasks.md': [],
   'operating.md': [],
+  'fairness.md': [],
 };
 
 test.each(Object.entries(onADatabase))(

@@ -192,6 +192,8 @@ begin
   )
   select (select count(*) from written), (select count(*) from removed) into doubts_written, doubts_removed;
 
+  perform taskledger.note_leases(r.about) from taskledger.rules r where r.concurrency is not null;
+
   with told as materialized (
     select e.realm, e.data ->> 'name' as name, e.data ->> 'key' as key, e.task_id
       from taskledger.events e

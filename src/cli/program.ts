@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   retry: async () => (await import('./retry.ts')).addRetry,
   reschedule: async () => (await import('./reschedule.ts')).addReschedule,
   resolve: async () => (await import('./resolve.ts')).addResolve,
+  queue: async () => (await import('./queue.ts')).addQueue,
   site: async () => (await import('./site/site.ts')).addSite,
   rebuild: async () => (await import('./rebuild.ts')).addRebuild,
   audit: async () => (await import('./audit/audit.ts')).addAudit,

@@ -13,8 +13,10 @@ export interface Lane {
   /** Low-water mark, the run_at and the id of a task: what comes before it was claimed already. */
   readonly from: string;
   readonly from_id: string;
-  /** How many lanes of this priority are still to come, this one included: they share evenly. */
-  readonly lanes_left?: number;
+  /** Its priority, and what its wait has added: higher ones are served first. Undefined: as its priority. */
+  readonly level?: number;
+  /** Which part of what is left when it is its turn it may take; undefined means all. */
+  readonly share?: number;
 }
 
 /** Tasks a runner can run: those of this name that ask for this version range of their plugin. */
@@ -43,6 +45,8 @@ export interface ClaimRequest {
   readonly secret?: string | undefined;
   /** Only these queues; undefined means all. */
   readonly queues?: readonly string[] | undefined;
+  /** With too many groups for one look at everything: begin after this one. */
+  readonly afterGroup?: string | undefined;
   /** Look only there; undefined means look at every lane from its start. */
   readonly lanes?: readonly Lane[] | undefined;
 }
@@ -98,6 +102,21 @@ export interface ClaimRow {
   readonly tasks: string;
 }
 
+/** The answer of `claimCall`; without leases there may be the rest alone. */
+export type ClaimAnswerRow = (ClaimRow | { readonly claim_id: null }) & {
+  readonly again_ms: number | null;
+  readonly next_group: string | null;
+};
+
+export interface ClaimAnswer {
+  /** Undefined when nothing was granted. */
+  readonly claim: Claim | undefined;
+  /** A lane was passed over because of a cap, and may give something in that time. */
+  readonly againMs?: number | undefined;
+  /** There were too many groups for one look: where to begin the next one. */
+  readonly nextGroup?: string | undefined;
+}
+
 /** The arguments of `claimCall`, in order. */
 export function claimValues(request: ClaimRequest): unknown[] {
   return [
@@ -110,13 +129,14 @@ export function claimValues(request: ClaimRequest): unknown[] {
     request.lanes === undefined ? null : JSON.stringify(request.lanes),
     request.secret ?? null,
     request.offers === undefined ? null : JSON.stringify(request.offers),
+    request.afterGroup ?? '',
   ];
 }
 
 /** The call of `taskledger.claim` with `claimValues` as parameters from `$first` on. */
 export function claimCall(first: number): string {
   const $ = (i: number): string => `$${first + i}`;
-  return `taskledger.claim(${[0, 1, 2, 3, 4, 5, 6].map($).join(', ')}, own_secret => ${$(7)}, offers => ${$(8)})`;
+  return `taskledger.claim(${[0, 1, 2, 3, 4, 5, 6].map($).join(', ')}, own_secret => ${$(7)}, offers => ${$(8)}, tell_again => true, after_group => ${$(9)})`;
 }
 
 export function claimOf(row: ClaimRow): Claim {
@@ -135,16 +155,32 @@ export function claimOf(row: ClaimRow): Claim {
   return { claimId: row.claim_id, secret: row.secret, leases, size: row.tasks.length };
 }
 
+export function claimAnswerOf(row: ClaimAnswerRow | undefined): ClaimAnswer {
+  if (row === undefined) return { claim: undefined };
+  return {
+    claim: row.claim_id === null ? undefined : claimOf(row),
+    againMs: row.again_ms ?? undefined,
+    nextGroup: row.next_group ?? undefined,
+  };
+}
+
 /**
  * Leases due tasks to a runner; undefined when there are none.
  * @throws whatever pg throws; the caller translates
  */
 export async function claimTasks(db: PreparedQueryable, request: ClaimRequest): Promise<Claim | undefined> {
+  return (await askForTasks(db, request)).claim;
+}
+
+/**
+ * Leases due tasks to a runner, and says how soon to ask again.
+ * @throws whatever pg throws; the caller translates
+ */
+export async function askForTasks(db: PreparedQueryable, request: ClaimRequest): Promise<ClaimAnswer> {
   const { rows } = await db.query({
     name: 'taskledger.claim',
-    text: `select claim_id, secret, tasks from ${claimCall(1)}`,
+    text: `select claim_id, secret, tasks, again_ms, next_group from ${claimCall(1)}`,
     values: claimValues(request),
   });
-  const row = rows[0] as ClaimRow | undefined;
-  return row === undefined ? undefined : claimOf(row);
+  return claimAnswerOf(rows[0] as ClaimAnswerRow | undefined);
 }

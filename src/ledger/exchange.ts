@@ -1,5 +1,13 @@
 import type { PreparedQueryable } from '../postgres/queryable.ts';
-import { claimCall, claimOf, claimValues, claimTasks, type Claim, type ClaimRequest, type ClaimRow } from './claim.ts';
+import {
+  askForTasks,
+  claimAnswerOf,
+  claimCall,
+  claimValues,
+  type ClaimAnswer,
+  type ClaimAnswerRow,
+  type ClaimRequest,
+} from './claim.ts';
 import {
   settleOutcomes,
   settleValues,
@@ -20,11 +28,12 @@ export interface ExchangeRequest {
   readonly claim?: ClaimRequest;
 }
 
-export interface ExchangeAnswer {
+export interface ExchangeAnswer extends ClaimAnswer {
   /** Only what was not newly recorded. */
   readonly verdicts: readonly Verdict[];
-  readonly claim: Claim | undefined;
 }
+
+const noClaim: ClaimAnswer = { claim: undefined };
 
 /**
  * Settles and claims in one statement, hence one transaction and one flush: for tasks taken one at a time that is half
@@ -33,25 +42,21 @@ export interface ExchangeAnswer {
  */
 export async function exchange(db: PreparedQueryable, request: ExchangeRequest): Promise<ExchangeAnswer> {
   const { settle, claim } = request;
-  if (settle === undefined)
-    return { verdicts: [], claim: claim === undefined ? undefined : await claimTasks(db, claim) };
+  if (settle === undefined) return { verdicts: [], ...(claim === undefined ? noClaim : await askForTasks(db, claim)) };
   if (claim === undefined) {
-    return { verdicts: await settleOutcomes(db, settle.held, settle.outcomes, settle.nowMs), claim: undefined };
+    return { verdicts: await settleOutcomes(db, settle.held, settle.outcomes, settle.nowMs), ...noClaim };
   }
   const settling = settleValues(settle.held, settle.outcomes, settle.nowMs);
   const claiming = claimValues(claim);
   const { rows } = await db.query({
     name: `taskledger.exchange.${settling.length}`,
-    text: `select v.verdicts, c.claim_id, c.secret, c.tasks
+    text: `select v.verdicts, c.claim_id, c.secret, c.tasks, c.again_ms, c.next_group
              from (select json_agg(s) as verdicts from taskledger.settle(${parameters(settling.length)}) s) v
              left join lateral ${claimCall(settling.length + 1)} c on true`,
     values: [...settling, ...claiming],
   });
-  const row = rows[0] as { verdicts: VerdictRow[] | null } & (ClaimRow | { claim_id: null });
-  return {
-    verdicts: verdictsOf(row.verdicts ?? []),
-    claim: row.claim_id === null ? undefined : claimOf(row),
-  };
+  const row = rows[0] as { verdicts: VerdictRow[] | null } & ClaimAnswerRow;
+  return { verdicts: verdictsOf(row.verdicts ?? []), ...claimAnswerOf(row) };
 }
 
 function parameters(count: number): string {

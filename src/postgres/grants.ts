@@ -36,6 +36,8 @@ const reads = {
   link_states: '*',
   request_cursors: '*',
   claims,
+  rules: '*',
+  places: '*',
   doubts,
   tasks: '*',
   task_history: '*',
@@ -129,7 +131,7 @@ export const roleGrants = {
     select: reads,
   },
   taskledger_operator: {
-    work: 'People who intervene: abort, retry, reschedule, resolve, rebuild, make site keys known, add and remove sites. They see what an auditor sees, to know what they decide about.',
+    work: 'People who intervene: abort, retry, reschedule, resolve, set rules for queues, rebuild, make site keys known, add and remove sites. They see what an auditor sees, to know what they decide about.',
     execute: [
       'schema_status',
       'request_abort',
@@ -137,6 +139,7 @@ export const roleGrants = {
       'request_reschedule',
       'resolve',
       'watch_task',
+      'set_rule',
       'rebuild_open_tasks',
       'request_heard',
       'add_site_key',

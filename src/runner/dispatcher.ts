@@ -15,7 +15,7 @@ import { UnansweredClaims } from './unanswered-claims.ts';
 
 /** Outcomes wait that long for company before a round trip of their own. */
 const lingerMs = 2;
-/** A claim answered later than that share of its TTL comes too late: the runner's own clock judges as in LeaseFences. */
+/** A claim answered after more of its TTL comes too late: the runner's own clock judges as in LeaseFences. */
 const latestAnswer = 0.9;
 
 /**
@@ -222,7 +222,7 @@ export class Dispatcher implements Tenant {
     const claim = { ...offers.now.kinds, maxTasks: room, runner, host, ttlMs, queues };
     return {
       ...(outcomes.length > 0 ? { settle } : {}),
-      ...(room > 0 ? { claim: { ...claim, lanes: this.#lanes.next(this.#rang), secret: newSecret() } } : {}),
+      ...(room > 0 ? { claim: { ...claim, ...this.#lanes.next(this.#rang), secret: newSecret() } } : {}),
     };
   }
 
@@ -235,10 +235,10 @@ export class Dispatcher implements Tenant {
       const outcomes = settle.outcomes.length;
       signals.emit('settle.recorded', { runner, outcomes, refused: refused.length, durationMs: tookMs });
     }
-    if (claim !== undefined) this.#learnClaim(claim, answer.claim, tookMs);
+    if (claim !== undefined) this.#learnClaim(claim, answer, tookMs);
   }
 
-  #learnClaim(asked: OfferingClaim, claim: ExchangeAnswer['claim'], tookMs: number): void {
+  #learnClaim(asked: OfferingClaim, { claim, againMs, nextGroup }: ExchangeAnswer, tookMs: number): void {
     const { maxTasks, lanes } = asked;
     const { runner, signals } = this.#options;
     if (claim !== undefined && tookMs >= this.#options.ttlMs * latestAnswer) {
@@ -250,12 +250,12 @@ export class Dispatcher implements Tenant {
       return;
     }
     const leases = claim?.leases ?? [];
-    this.#lanes.learn(lanes, leases, maxTasks, tookMs);
+    this.#lanes.learn({ lanes, leases, asked: maxTasks, tookMs, nextGroup });
     // A doorbell that rang meanwhile may have been for a task this claim came too early to see.
     this.#hungry = this.#rang || leases.length === maxTasks;
     this.#asks.granted(leases.length, maxTasks, lanes === undefined);
-    // Short of what was asked, and only the known lanes were looked at: look everywhere as soon as that is due.
-    if (!this.#hungry && lanes !== undefined) this.#lookIn(this.#lanes.widerLookInMs());
+    const lookInMs = this.#lanes.lookAgainInMs(lanes, againMs);
+    if (!this.#hungry && lookInMs !== undefined) this.#lookIn(lookInMs);
     if (claim !== undefined) this.#hold(claim, tookMs, asked);
     signals.emit('claim.granted', { runner, asked: maxTasks, tasks: leases.length, durationMs: tookMs });
     this.#options.onAnswer(leases.length === 0 && lanes === undefined);

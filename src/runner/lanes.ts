@@ -1,12 +1,24 @@
 import type { Clock } from '../clock.ts';
-import type { Lane, Lease } from '../ledger/claim.ts';
+import type { ClaimRequest, Lane, Lease } from '../ledger/claim.ts';
+import { shareLanes } from './share-lanes.ts';
 
 const minWiderLookMs = 1000;
 /** A look at everything may take one part in 20 of the time. */
 const widerLookShare = 20;
+/** With more lanes than that, those that gave nothing are not looked at again before the next look at everything. */
+const fewLanes = 100;
 const maxKnown = 1000;
 
-type KnownLane = Omit<Lane, 'lanes_left'>;
+type KnownLane = Omit<Lane, 'share' | 'level'>;
+
+/** What a claim looked at, what came of it, and how long it took. */
+export interface Looked {
+  readonly lanes: readonly Lane[] | undefined;
+  readonly leases: readonly Lease[];
+  readonly asked: number;
+  readonly tookMs: number;
+  readonly nextGroup?: string | undefined;
+}
 
 /**
  * Remembers where in each lane to go on, so that claims do not walk over the dead entries an old snapshot keeps
@@ -21,6 +33,7 @@ export class Lanes {
   #widerLookTookMs = 0;
   #lastWiderLookMs = 0;
   #dry = true;
+  #afterGroup = '';
 
   constructor(clock: Clock, random: () => number) {
     this.#clock = clock;
@@ -28,12 +41,12 @@ export class Lanes {
   }
 
   /**
-   * The lanes to claim from now, highest priority first; undefined means look everywhere.
+   * The lanes to claim from now, in order; undefined means look everywhere, and after which group to begin.
    * @param rang a task was just submitted: probably in a lane we know, and looking there is twice as quick
    */
-  next(rang: boolean): readonly Lane[] | undefined {
-    if (this.widerLookInMs() <= 0 && !(rang && this.#known.size > 0)) return undefined;
-    return this.#inOrder();
+  next(rang: boolean): Pick<ClaimRequest, 'lanes' | 'afterGroup'> {
+    if (this.widerLookInMs() <= 0 && !(rang && this.#known.size > 0)) return { afterGroup: this.#afterGroup };
+    return { lanes: shareLanes([...this.#known.values()], this.#random) };
   }
 
   /** How long until everything may be looked at again, in milliseconds; 0 or less when it may be now. */
@@ -43,9 +56,18 @@ export class Lanes {
     return (this.#dry ? waitMs : Math.max(minWiderLookMs, waitMs)) - sinceMs;
   }
 
-  /** To be told of every claim: what it looked at, what came of it, and how long it took. */
-  learn(lanes: readonly Lane[] | undefined, leases: readonly Lease[], asked: number, tookMs: number): void {
+  /**
+   * When to look again after a claim that brought less than was asked for: a cap was in the way (`againMs`), or only known
+   * lanes were looked at, and everything is looked at as soon as that is due. Undefined: when somebody rings, or polls.
+   */
+  lookAgainInMs(lanes: readonly Lane[] | undefined, againMs: number | undefined): number | undefined {
+    return againMs ?? (lanes === undefined ? undefined : this.widerLookInMs());
+  }
+
+  /** To be told of every claim. */
+  learn({ lanes, leases, asked, tookMs, nextGroup = '' }: Looked): void {
     if (lanes === undefined) {
+      this.#afterGroup = nextGroup;
       this.#widerLookAt = this.#clock.monotonic();
       // The shorter of the last two: the first one also opens connections and plans its statements.
       this.#widerLookTookMs = Math.min(tookMs, this.#lastWiderLookMs);
@@ -53,26 +75,17 @@ export class Lanes {
       if (this.#known.size > maxKnown) this.#known.clear();
     }
     this.#dry = leases.length < asked;
+    if (this.#dry && this.#known.size > fewLanes) for (const lane of lanes ?? []) this.#known.delete(keyOf(lane));
     for (const { submitted, runAt, taskId } of leases) {
       const { name, plugin: pin = '', queue, priority, group = '' } = submitted;
-      const key = `${name}\n${pin}\n${queue}\n${priority}\n${group}`;
+      const key = keyOf({ name, pin, queue, priority, group });
       const known = this.#known.get(key);
       const isFurther = known === undefined || known.from < runAt || (known.from === runAt && known.from_id < taskId);
       if (isFurther) this.#known.set(key, { name, pin, queue, priority, group, from: runAt, from_id: taskId });
     }
   }
+}
 
-  /** Lanes of one priority come in an order drawn anew, so that none is always the last. */
-  #inOrder(): Lane[] {
-    if (this.#known.size === 1) return [...this.#known.values()].map((lane) => ({ ...lane, lanes_left: 1 }));
-    const drawn = [...this.#known.values()].map((lane) => ({ lane, ticket: this.#random() }));
-    drawn.sort((a, b) => b.lane.priority - a.lane.priority || a.ticket - b.ticket);
-    const left = new Map<number, number>();
-    for (const { lane } of drawn) left.set(lane.priority, (left.get(lane.priority) ?? 0) + 1);
-    return drawn.map(({ lane }) => {
-      const lanesLeft = left.get(lane.priority) ?? 1;
-      left.set(lane.priority, lanesLeft - 1);
-      return { ...lane, lanes_left: lanesLeft };
-    });
-  }
+function keyOf({ name, pin, queue, priority, group }: Omit<KnownLane, 'from' | 'from_id'>): string {
+  return `${name}\n${pin}\n${queue}\n${priority}\n${group}`;
 }

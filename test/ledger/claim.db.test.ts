@@ -8,7 +8,7 @@ const idsOf = (claim: Claim | undefined): string[] => (claim?.leases ?? []).map(
 const laneAfter = (claim: Claim): Lane => {
   const { submitted, runAt, taskId } = claim.leases.at(-1)!;
   const { name, plugin: pin = '', queue, priority, group = '' } = submitted;
-  return { name, pin, queue, priority, group, from: runAt, from_id: taskId, lanes_left: 1 };
+  return { name, pin, queue, priority, group, from: runAt, from_id: taskId };
 };
 
 test('larger priorities are claimed first, and earlier start times within a priority', async () => {

@@ -12,59 +12,59 @@ const lane = (name: string, priority: number, ms: number, taskId = 'a'): Lease =
 function having(...leases: Lease[]): { readonly lanes: Lanes; readonly clock: FakeClock } {
   const clock = new FakeClock();
   const lanes = new Lanes(clock, () => 0.5);
-  lanes.learn(undefined, [], 0, 10);
-  lanes.learn(undefined, leases, leases.length, 10);
+  lanes.learn({ lanes: undefined, leases: [], asked: 0, tookMs: 10 });
+  lanes.learn({ lanes: undefined, leases, asked: leases.length, tookMs: 10 });
   return { lanes, clock };
 }
 
 test('the first look is everywhere, also when a doorbell rings', () => {
   const lanes = new Lanes(new FakeClock(), () => 0.5);
-  expect(lanes.next(false)).toBeUndefined();
-  expect(lanes.next(true)).toBeUndefined();
+  expect(lanes.next(false).lanes).toBeUndefined();
+  expect(lanes.next(true).lanes).toBeUndefined();
 });
 
 test('while the known lanes give all that is asked, everything is looked at once a second', async () => {
   const { lanes, clock } = having(lane('some.task', 0, 0));
   await clock.advance(999);
-  expect(lanes.next(false)).toHaveLength(1);
+  expect(lanes.next(false).lanes).toHaveLength(1);
   await clock.advance(1);
-  expect(lanes.next(false)).toBeUndefined();
+  expect(lanes.next(false).lanes).toBeUndefined();
 });
 
 test('when they have run dry, everything is looked at again, but only for a twentieth of the time', async () => {
   const { lanes, clock } = having(lane('some.task', 0, 0));
-  lanes.learn(lanes.next(false), [], 5, 1);
+  lanes.learn({ lanes: lanes.next(false).lanes, leases: [], asked: 5, tookMs: 1 });
   expect(lanes.widerLookInMs()).toBe(200);
   await clock.advance(199);
-  expect(lanes.next(false)).toHaveLength(1);
+  expect(lanes.next(false).lanes).toHaveLength(1);
   await clock.advance(1);
-  expect(lanes.next(false)).toBeUndefined();
+  expect(lanes.next(false).lanes).toBeUndefined();
 });
 
 test('one slow look everywhere does not put off the next one, two do', () => {
   const { lanes } = having(lane('some.task', 0, 0));
-  lanes.learn(undefined, [], 5, 500);
+  lanes.learn({ lanes: undefined, leases: [], asked: 5, tookMs: 500 });
   expect(lanes.widerLookInMs()).toBe(200);
-  lanes.learn(undefined, [], 5, 400);
+  lanes.learn({ lanes: undefined, leases: [], asked: 5, tookMs: 400 });
   expect(lanes.widerLookInMs()).toBe(8000);
 });
 
 test('after a doorbell the known lanes are looked at first', async () => {
   const { lanes, clock } = having(lane('some.task', 0, 0));
   await clock.advance(5000);
-  expect(lanes.next(true)).toHaveLength(1);
-  expect(lanes.next(false)).toBeUndefined();
+  expect(lanes.next(true).lanes).toHaveLength(1);
+  expect(lanes.next(false).lanes).toBeUndefined();
 });
 
 test('a low-water mark only grows, by start time and then by id', () => {
   const { lanes } = having(lane('some.task', 0, 5, 'b'));
-  const mark = (): unknown => lanes.next(false)?.map(({ from, from_id }) => [from, from_id]);
+  const mark = (): unknown => lanes.next(false).lanes?.map(({ from, from_id }) => [from, from_id]);
   expect(mark()).toEqual([[at(5), 'b']]);
-  lanes.learn([], [lane('some.task', 0, 4, 'z'), lane('some.task', 0, 5, 'a')], 2, 1);
+  lanes.learn({ lanes: [], leases: [lane('some.task', 0, 4, 'z'), lane('some.task', 0, 5, 'a')], asked: 2, tookMs: 1 });
   expect(mark()).toEqual([[at(5), 'b']]);
-  lanes.learn([], [lane('some.task', 0, 5, 'c')], 1, 1);
+  lanes.learn({ lanes: [], leases: [lane('some.task', 0, 5, 'c')], asked: 1, tookMs: 1 });
   expect(mark()).toEqual([[at(5), 'c']]);
-  lanes.learn([], [lane('some.task', 0, 6, 'a'), lane('some.task', 0, 5, 'z')], 2, 1);
+  lanes.learn({ lanes: [], leases: [lane('some.task', 0, 6, 'a'), lane('some.task', 0, 5, 'z')], asked: 2, tookMs: 1 });
   expect(mark()).toEqual([[at(6), 'a']]);
 });
 
@@ -78,12 +78,12 @@ test('lanes come by priority, and those of one priority share evenly', () => {
   const tickets = [0.9, 0.1, 0.5, 0.2];
   const lanes = new Lanes(new FakeClock(), () => tickets.shift() ?? 0);
   const leases = [lane('a.task', 0, 1), lane('b.task', 5, 1), lane('c.task', 0, 1), lane('d.task', 0, 1)];
-  lanes.learn(undefined, leases, 4, 1);
-  expect(lanes.next(false)?.map(({ name, priority, lanes_left }) => [name, priority, lanes_left])).toEqual([
-    ['b.task', 5, 1],
-    ['d.task', 0, 3],
-    ['c.task', 0, 2],
-    ['a.task', 0, 1],
+  lanes.learn({ lanes: undefined, leases, asked: 4, tookMs: 1 });
+  expect(lanes.next(false).lanes?.map(({ name, priority, share }) => [name, priority, share?.toFixed(3)])).toEqual([
+    ['b.task', 5, '1.000'],
+    ['d.task', 0, '0.333'],
+    ['c.task', 0, '0.500'],
+    ['a.task', 0, '1.000'],
   ]);
 });
 
@@ -95,8 +95,13 @@ test('queues, priorities, groups and pins of one name are lanes of their own', (
     leaseOf('a', { runAt: at(1) }, { group: 'acme' }),
     leaseOf('a', { runAt: at(1) }, { plugin: '^2' }),
   );
-  expect(lanes.next(false)).toHaveLength(5);
-  expect(lanes.next(false)?.map(({ pin, group }) => [pin, group])).toEqual([
+  expect(lanes.next(false).lanes).toHaveLength(5);
+  expect(
+    lanes
+      .next(false)
+      .lanes?.map(({ pin, group }) => [pin, group])
+      .sort(),
+  ).toEqual([
     ['', ''],
     ['', ''],
     ['', ''],
@@ -105,10 +110,27 @@ test('queues, priorities, groups and pins of one name are lanes of their own', (
   ]);
 });
 
-test('past a thousand known lanes they are forgotten at the next look everywhere', () => {
+test('a claim names a hundred lanes, and past a thousand known ones they are forgotten at the next look everywhere', () => {
   const many = Array.from({ length: 1001 }, (_, i) => leaseOf('a', {}, { queue: `q${i}` }));
   const { lanes } = having(...many);
-  expect(lanes.next(false)).toHaveLength(1001);
-  lanes.learn(undefined, [lane('some.task', 0, 1)], 1, 1);
-  expect(lanes.next(false)).toHaveLength(1);
+  expect(lanes.next(false).lanes).toHaveLength(100);
+  lanes.learn({ lanes: undefined, leases: [lane('some.task', 0, 1)], asked: 1, tookMs: 1 });
+  expect(lanes.next(false).lanes).toHaveLength(1);
+});
+
+test('of many lanes those that gave nothing are not looked at again before everything is', () => {
+  const many = Array.from({ length: 101 }, (_, i) => leaseOf('a', {}, { group: `g${i}` }));
+  const { lanes } = having(...many);
+  const looked = lanes.next(false).lanes;
+  lanes.learn({ lanes: looked, leases: [], asked: 5, tookMs: 1 });
+  expect(lanes.next(false).lanes).toHaveLength(1);
+});
+
+test('a look at everything begins where the last one had too many groups', async () => {
+  const { lanes, clock } = having(lane('some.task', 0, 0));
+  await clock.advance(5000);
+  expect(lanes.next(false)).toEqual({ afterGroup: '' });
+  lanes.learn({ lanes: undefined, leases: [], asked: 5, tookMs: 1, nextGroup: 'm' });
+  await clock.advance(5000);
+  expect(lanes.next(false)).toEqual({ afterGroup: 'm' });
 });

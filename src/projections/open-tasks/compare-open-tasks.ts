@@ -4,6 +4,7 @@ import type { Queryable } from '../../postgres/queryable.ts';
 import { claimDifferences, readClaims, type HeldClaims } from './compare-claims.ts';
 import { doubtDifferences } from './compare-doubts.ts';
 import { keyDifferences } from './compare-keys.ts';
+import { placeDifferences } from './compare-places.ts';
 import { differenceOf, type Difference } from './difference.ts';
 import { toldRow, type ToldRow } from './told-row.ts';
 import { readUnheardRequests, type UnheardRequests } from './unheard-requests.ts';
@@ -15,7 +16,7 @@ const pageTasks = 200;
 const firstId = '00000000-0000-0000-0000-000000000000';
 
 /**
- * I4: folds the history of every task and tells where the hot tables (open_tasks, claims, doubts, task_keys) differ from it. Not
+ * I4: folds the history of every task and tells where the hot tables (open_tasks, claims, doubts, places, task_keys) differ from it. Not
  * compared, because the log does not hold them: the end of a lease, its last heartbeat, the digest of its secret, a
  * progress report that became no event, and when a task in doubt is asked about next.
  * @param db of one snapshot (`withSnapshot`): what changes between two pages would be told as a difference
@@ -32,6 +33,7 @@ export async function* compareOpenTasks(db: Queryable, only?: readonly string[])
   }
   if (only !== undefined) return;
   yield* doubtDifferences(db);
+  yield* placeDifferences(db);
   yield* keyDifferences(db);
 }
 

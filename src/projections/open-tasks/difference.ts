@@ -1,7 +1,7 @@
 /** One place where a hot table is not what the log says. */
 export interface Difference {
-  readonly what: 'task' | 'claim' | 'doubt' | 'key';
-  /** A task id, a claim id, or `realm/name/key`. */
+  readonly what: 'task' | 'claim' | 'doubt' | 'place' | 'key';
+  /** A task id, a claim id, `realm/name/key`, or a rule and a task id. */
   readonly id: string;
   /** The column that differs; `row` when the row is missing or should not be there, `history` when it cannot be folded. */
   readonly column: string;
