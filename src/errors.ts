@@ -24,6 +24,10 @@ export const errorCodes = {
     meaning: 'An option is unknown, or its value is outside what is allowed.',
     sqlState: 'TL002',
   },
+  TASKLEDGER_LIMIT_NOT_HELD: {
+    kind: 'usage',
+    meaning: 'A handler requires a limit that this machine cannot hold its attempts to; the runner does not start.',
+  },
   TASKLEDGER_INVALID_TASK_NAME: {
     kind: 'usage',
     meaning: 'A task name is not made of dotted words such as `payouts.settle`.',

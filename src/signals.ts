@@ -21,6 +21,13 @@ export interface SignalMap {
   'submit.recorded': { readonly tasks: number; readonly created: number; readonly durationMs: number };
   /** A runner begins to claim. */
   'runner.started': { readonly runner: string; readonly names: readonly string[]; readonly concurrency: number };
+  /** What holds the attempts of a runner to their limits here, and what this machine lacks for more. */
+  'runner.limits': {
+    readonly runner: string;
+    readonly layers: readonly string[];
+    readonly missing: readonly string[];
+    readonly held: readonly string[];
+  };
   /** A runner claims no more, and waits for what it runs. */
   'runner.draining': { readonly runner: string; readonly running: number; readonly deadlineMs: number };
   /** A runner has ended, and gave that many leases back. */

@@ -1,4 +1,6 @@
 import { LedgerError } from '../errors.ts';
+import type { Handler } from '../ledger/define-task.ts';
+import { InstalledPlugins } from '../runner/plugins/installed-plugins.ts';
 import type { RunnerOptions } from '../runner/runner.ts';
 import { loadHandlers } from './load-handlers.ts';
 
@@ -17,6 +19,13 @@ export async function handlerOptions({
 }: HandlerSources): Promise<Pick<RunnerOptions, 'handlers' | 'plugins'> | undefined> {
   if (handlers.length + plugins.length === 0) return undefined;
   return { handlers: await loadHandlers(handlers, process.cwd()), plugins };
+}
+
+/** All of them, those of plugins as they are now; what is wrong with a manifest is for `plugins check` to say. */
+export async function handlersIn({ handlers = [], plugins = [] }: HandlerSources): Promise<Handler[]> {
+  const installed = new InstalledPlugins(plugins, { secrets: false });
+  await installed.read();
+  return [...(await loadHandlers(handlers, process.cwd())), ...installed.plugins.flatMap(({ handlers: own }) => own)];
 }
 
 /** @throws LedgerError TASKLEDGER_USAGE */

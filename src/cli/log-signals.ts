@@ -16,6 +16,7 @@ const levels: Readonly<Record<SignalName, Level>> = {
   'connection.restored': 'info',
   'submit.recorded': 'debug',
   'runner.started': 'info',
+  'runner.limits': 'info',
   'runner.draining': 'info',
   'runner.stopped': 'info',
   'plugins.installed': 'info',

@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
+import type { LimitName, LimitOptions } from '../ledger/child-limits.ts';
 import { openLedger } from '../open-ledger.ts';
 import { Runner, type RunnerOptions } from '../runner/runner.ts';
 import { createSignals, type Signals } from '../signals.ts';
 import { connecting, connectionUrl, type ConnectionOptions } from './connection.ts';
-import { handlerOptions, nothingToRun, pluginsHelp } from './handler-options.ts';
+import { explainLimits } from './explain-limits.ts';
+import { handlerOptions, handlersIn, nothingToRun, pluginsHelp } from './handler-options.ts';
+import { limitOption, requireOption } from './limit-options.ts';
 import { logSignals, openLogger } from './log-signals.ts';
 import { duration, integer } from './parse-options.ts';
 import { reloadOnHangup } from './reload-signal.ts';
@@ -21,6 +24,9 @@ interface RunOptions extends ConnectionOptions {
   readonly queues?: string[];
   readonly drain?: number;
   readonly ttl?: number;
+  readonly limit?: LimitOptions;
+  readonly require?: readonly LimitName[];
+  readonly explainLimits?: boolean;
 }
 
 export function addRun(program: Command): void {
@@ -41,6 +47,13 @@ export function addRun(program: Command): void {
       duration('--drain'),
     )
     .option('--ttl <duration>', 'how long a lease lasts without a renewal (default: 15s)', duration('--ttl'))
+    .option(
+      '--limit <name=value...>',
+      'what every attempt in a child process is held to, such as memory=2GB processes=64, whatever its handler allows',
+      limitOption,
+    )
+    .option('--require <name...>', 'those of the limits without which the runner is not to start', requireOption)
+    .option('--explain-limits', 'print what holds these handlers to their limits on this machine, and end')
     .addHelpText(
       'after',
       `
@@ -56,13 +69,18 @@ new, running ones keep what they have. One that is wrong is logged as an error, 
 
 async function run({ concurrency, queues, drain, ttl, ...options }: RunOptions): Promise<void> {
   const terminal = openTerminal(options.json ?? false);
+  const limits = capsOf(options);
+  if (options.explainLimits === true) {
+    await explainLimits(await handlersIn(options), limits, terminal);
+    return;
+  }
   using wish = stopSignals(systemClock);
   const signals = createSignals();
   const open = await chosenSites(options, terminal, signals);
   const sources = await handlerOptions(options);
   if (sources === undefined) throw nothingToRun();
   logSignals(signals, openLogger());
-  await using opened = await open({ ...sources, concurrency, queues, drainMs: drain, leaseTtlMs: ttl });
+  await using opened = await open({ ...sources, concurrency, queues, drainMs: drain, leaseTtlMs: ttl, limits });
   const { runner } = opened;
   wish.second.addEventListener('abort', () => runner.hurry(), { once: true });
   if (options.plugins !== undefined) reloadOnHangup([runner]);
@@ -70,6 +88,10 @@ async function run({ concurrency, queues, drain, ttl, ...options }: RunOptions):
   keepHeapSmall();
   await wish.first;
   await runner.stop();
+}
+
+function capsOf({ limit, require }: Pick<RunOptions, 'limit' | 'require'>): LimitOptions | undefined {
+  return limit === undefined && require === undefined ? undefined : { ...limit, required: require ?? [] };
 }
 
 interface OpenedRunner extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import { LedgerError } from '../errors.ts';
-import { childLimits, type LimitOptions } from './child-limits.ts';
+import { childLimits, stricterLimits, type ChildLimits, type LimitOptions } from './child-limits.ts';
 import { refuseUnknownOptions } from './known-options.ts';
 import type { PluginProgram } from './plugin-program.ts';
 
@@ -159,4 +159,10 @@ function invalid(name: string, expected: string, found: string): LedgerError {
     found,
     remedy: 'Correct the second argument of handle()',
   });
+}
+
+/** What attempts of a handler may use: what it says itself, and what the operator allows. Undefined: anything. */
+export function limitsOf(isolation: ChildIsolation, caps: ChildLimits | undefined): ChildLimits | undefined {
+  const { limits } = isolation;
+  return stricterLimits(limits && childLimits(limits, 'a handler'), caps);
 }

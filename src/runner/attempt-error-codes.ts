@@ -63,6 +63,36 @@ export const attemptErrorCodes = {
     meaning: 'The program of an exec task ended with an exit code from 1 to 125, which is its word that it failed.',
     remedy: 'Look at `exit_code` and `log_tail`; what the code means is for the program to say.',
   },
+  CPU_LIMIT: {
+    meaning: 'The attempt took more processor time, all its processes together, than its limit `cpu`.',
+    remedy: 'Look at `usage.cpu_ms`; look for a loop that does not end, or give it more.',
+    unsaid: true,
+  },
+  MEMORY_LIMIT: {
+    meaning: 'The attempt took more memory, all its processes together, than its limit `memory`, or was refused more.',
+    remedy: 'Let the handler hold less at a time, or give it more; `usage.max_rss_bytes` tells how much it had.',
+    unsaid: true,
+  },
+  FILE_LIMIT: {
+    meaning: 'A process of the attempt wanted to have more files, sockets and pipes open than its limit `files`.',
+    remedy: 'Look in the error and in `log_tail` for what it was opening; close what is not needed, or give it more.',
+    unsaid: true,
+  },
+  PROCESS_LIMIT: {
+    meaning: 'The attempt wanted to have more processes and threads than its limit `processes`.',
+    remedy: 'A Node process alone has about 12 threads. Start fewer at a time, or give it more.',
+    unsaid: true,
+  },
+  OUTPUT_LIMIT: {
+    meaning: 'The attempt printed more on stdout and stderr than its limit `output`.',
+    remedy: 'Look in `log_tail` for what it repeats; print less, or give it more.',
+    unsaid: true,
+  },
+  DISK_LIMIT: {
+    meaning: 'The attempt wanted to keep more in its own directory than its limit `disk`.',
+    remedy: 'Remove what is not needed any more while the attempt runs, or give it more.',
+    unsaid: true,
+  },
   NO_RESULT: {
     meaning: 'The child process ended with exit code 0 before the handler had said how it went.',
     remedy: 'Look for process.exit or sys.exit in the handler or in what it calls.',

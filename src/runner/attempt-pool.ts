@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Codec } from '../events/codec.ts';
+import type { ChildLimits } from '../ledger/child-limits.ts';
 import type { Lease } from '../ledger/claim.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
@@ -29,6 +30,8 @@ interface AttemptPoolOptions {
   readonly secretOf: (claimId: string) => string | undefined;
   readonly reportProgress: (lease: LeaseInHand, progress: Progress) => Promise<ProgressAnswer>;
   readonly reportLog: (lease: LeaseInHand, log: LogLines) => Promise<LogAnswer>;
+  /** What attempts in child processes are held to, whatever their handlers say. */
+  readonly caps?: ChildLimits | undefined;
   /** Every lease that was added ends in exactly one outcome, or in `lose`. */
   readonly onOutcome: (outcome: Outcome) => void;
   /** An attempt that took a turn of the event loop has ended. */
@@ -52,7 +55,7 @@ export class AttemptPool {
 
   constructor(options: AttemptPoolOptions) {
     this.#options = options;
-    this.#executions = new Executions(options.clock, options.codec);
+    this.#executions = new Executions(options.clock, options.codec, { caps: options.caps });
     this.#progress = new ProgressReports({
       clock: options.clock,
       signals: options.signals,

@@ -162,10 +162,10 @@ export class Attempt implements RunningAttempt {
     return this.#inDoubt(`the attempt was stopped (${reason}) before it ended`);
   }
 
-  #failed({ code, error, advice }: Failure, random: () => number): Outcome {
+  #failed({ code, error, advice, told }: Failure, random: () => number): Outcome {
     if (this.#lease.submitted.protected === true) {
       if (this.#stoppedFor !== undefined) return this.unfinished(this.#stoppedFor);
-      if (leavesDoubt(code)) return this.#inDoubt(`nobody said how the attempt ended (${code})`);
+      if (leavesDoubt(code) && told !== true) return this.#inDoubt(`nobody said how the attempt ended (${code})`);
     }
     if (this.#stoppedFor === 'shutdown') return this.released('shutdown');
     if (this.#stoppedFor === 'abort') return this.aborted();

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Codec } from '../events/codec.ts';
+import type { ChildLimits } from '../ledger/child-limits.ts';
 import type { Claim, ClaimRequest } from '../ledger/claim.ts';
 import type { ExchangeAnswer, ExchangeRequest } from '../ledger/exchange.ts';
 import type { Progress, ProgressAnswer } from '../ledger/progress.ts';
@@ -44,6 +45,7 @@ export interface DispatcherOptions {
   readonly random: () => number;
   readonly signals: Signals;
   readonly codec?: Codec | undefined;
+  readonly caps?: ChildLimits | undefined;
   /** One round trip to the ledger. */
   readonly exchange: (request: ExchangeRequest) => Promise<ExchangeAnswer>;
   /** What became of claims whose answers were lost: those that are in force, renewed. */

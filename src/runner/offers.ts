@@ -4,6 +4,9 @@ import type { AnnouncedOffer } from '../ledger/announce-offers.ts';
 import type { ClaimRequest, Lease, Offer } from '../ledger/claim.ts';
 import type { Handler } from '../ledger/define-task.ts';
 
+/** What the lease events of a handler say of its limits; undefined for nothing. */
+export type LeasedLimits = (handler: Handler) => Readonly<Record<string, string>> | undefined;
+
 /** Of tasks that ask for no version: any will do, so the newest one runs them. */
 const unpinned = '';
 
@@ -24,6 +27,7 @@ export class Offers {
   #versions: ReadonlyMap<string, ReadonlyMap<string, Handler>> = new Map();
   #problems: readonly string[] = [];
   #edition = 0;
+  #limitsOf: LeasedLimits = () => undefined;
 
   constructor(own: ReadonlyMap<string, Handler>) {
     this.#own = own;
@@ -44,6 +48,11 @@ export class Offers {
     this.#versions = versions;
     this.#problems = problems;
     this.#edition += 1;
+  }
+
+  /** From now on lease events say which limits their attempts are held to. */
+  limit(limitsOf: LeasedLimits): void {
+    this.#limitsOf = limitsOf;
   }
 
   /** Grows with every `install`. */
@@ -93,7 +102,7 @@ export class Offers {
       const handler = this.#choose(kind);
       return handler === undefined ? [] : [{ ...kind, handler }];
     });
-    return new Offered(chosen);
+    return new Offered(chosen, this.#limitsOf);
   }
 
   #choose({ name, pin }: TaskKind): Handler | undefined {
@@ -122,12 +131,12 @@ export class Offered {
   readonly kinds: Pick<ClaimRequest, 'names' | 'offers'> & { readonly offered: Offered };
   readonly #handlers: ReadonlyMap<string, Handler>;
 
-  constructor(chosen: readonly Chosen[]) {
+  constructor(chosen: readonly Chosen[], limitsOf: LeasedLimits = () => undefined) {
     const names = [...new Set(chosen.map(({ name }) => name))];
-    const isPlain = chosen.every(({ pin, handler }) => pin === unpinned && leasedOf(handler) === undefined);
+    const isPlain = chosen.every(({ pin, handler }) => pin === unpinned && leasedOf(handler, limitsOf) === undefined);
     const offers = isPlain
       ? undefined
-      : chosen.map(({ name, pin, handler }) => ({ name, pin, ...withLeased(handler) }));
+      : chosen.map(({ name, pin, handler }) => ({ name, pin, ...withLeased(handler, limitsOf) }));
     this.kinds = { names, offers, offered: this };
     this.#handlers = new Map(chosen.map(({ name, pin, handler }) => [keyOf(name, pin), handler]));
   }
@@ -146,13 +155,18 @@ function keyOf(name: string, pin: string): string {
   return pin === unpinned ? name : `${name}\n${pin}`;
 }
 
-function withLeased(handler: Handler): Pick<Offer, 'leased'> {
-  const leased = leasedOf(handler);
+function withLeased(handler: Handler, limitsOf: LeasedLimits): Pick<Offer, 'leased'> {
+  const leased = leasedOf(handler, limitsOf);
   return leased === undefined ? {} : { leased };
 }
 
 /** What the lease events say of the handler; undefined for nothing. */
-function leasedOf({ plugin }: Handler): Offer['leased'] {
-  if (plugin === undefined) return undefined;
-  return { plugin: `${plugin.name}@${plugin.version}`, manifest_digest: plugin.digest };
+function leasedOf(handler: Handler, limitsOf: LeasedLimits): Offer['leased'] {
+  const { plugin } = handler;
+  const limits = limitsOf(handler);
+  if (plugin === undefined && limits === undefined) return undefined;
+  return {
+    ...(plugin === undefined ? {} : { plugin: `${plugin.name}@${plugin.version}`, manifest_digest: plugin.digest }),
+    ...(limits === undefined ? {} : { limits }),
+  };
 }

@@ -1,5 +1,6 @@
 import { LedgerError } from '../errors.ts';
 import { siteNamePattern } from '../events/names.ts';
+import { childLimits, type LimitOptions } from '../ledger/child-limits.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import { isHandler } from '../ledger/is-handler.ts';
 import { refuseUnknownOptions, requireInteger } from '../ledger/known-options.ts';
@@ -30,6 +31,11 @@ export interface RunnerOptions {
   readonly drainMs?: number | undefined;
   /** How long a verify handler may take to answer, milliseconds. Default 30 000. */
   readonly verifyTimeoutMs?: number | undefined;
+  /**
+   * What every attempt in a child process is held to, however much its handler allows itself. Of what only one of the two
+   * says, that counts. Nothing holds handlers that run inline.
+   */
+  readonly limits?: LimitOptions | undefined;
   /**
    * Connection strings of other sites, by name. Their tasks are leased while the runner's own site has nothing to do, or does
    * not answer, from the database that owns them. The same list may be given at every site: the own one is passed over.
@@ -68,6 +74,7 @@ const ranges: Readonly<Record<keyof RunnerOptions, readonly [min: number, max: n
   pollMs: [1, aDayMs],
   drainMs: [0, longestDrainMs],
   verifyTimeoutMs: [100, longestVerifyMs],
+  limits: undefined,
   sites: undefined,
 };
 const known: ReadonlySet<string> = new Set(Object.keys(ranges));
@@ -93,6 +100,7 @@ export function requireRunnerOptions(options: RunnerOptions): void {
   if (queues !== undefined && !isTexts(queues)) throw wrong('queues to be an array of queue names', queues);
   if (!isTexts(plugins)) throw wrong('plugins to be an array of directories', plugins);
   if (sites !== undefined) requireSites(sites);
+  if (options.limits !== undefined) childLimits(options.limits, 'the runner');
   if (!Array.isArray(handlers) || !handlers.every(isHandler)) throw wrongHandlers(handlers);
 }
 

@@ -3,10 +3,12 @@ import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
 import { LedgerError } from '../errors.ts';
 import type { Codec } from '../events/codec.ts';
+import { childLimits, type ChildLimits } from '../ledger/child-limits.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import type { Signals } from '../signals.ts';
 import { handlersByName } from './handlers-by-name.ts';
 import { requireProcessHandlers } from './execute/handlers-module.ts';
+import { heldHere } from './execute/limits/require-limits.ts';
 import { Offers } from './offers.ts';
 import { Places } from './places.ts';
 import type { ManifestProblem } from './plugins/manifest-problem.ts';
@@ -40,6 +42,7 @@ export class Runner {
   readonly #handlers: ReadonlyMap<string, Handler>;
   readonly #offers: Offers;
   readonly #plugins: RunnerPlugins | undefined;
+  readonly #caps: ChildLimits | undefined;
   readonly #hurry = new AbortController();
   #parts: readonly SitePart[] | undefined;
   #stopping: Promise<void> | undefined;
@@ -54,6 +57,7 @@ export class Runner {
     const { handlers = [], plugins = [] } = options;
     this.#handlers = handlersByName(handlers, plugins);
     this.#offers = new Offers(this.#handlers);
+    this.#caps = options.limits && childLimits(options.limits, 'the runner');
     this.name = options.name ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
     if (plugins.length > 0) this.#plugins = this.#makePlugins(plugins);
   }
@@ -62,7 +66,9 @@ export class Runner {
    * Begins to claim. Resolves once everything is set up; a database that is away is waited for. With several sites: once
    * each has answered, or two seconds are over and one has; the others are worked for as soon as they answer.
    * @throws LedgerError TASKLEDGER_HANDLERS_INVALID when a handler for child processes is not where it says,
-   *   TASKLEDGER_PLUGINS_INVALID when a manifest is wrong, with every problem of all of them; with several sites also those of `SitePart.open`, and TASKLEDGER_UNREACHABLE when none of them answers
+   *   TASKLEDGER_PLUGINS_INVALID when a manifest is wrong, with every problem of all of them, TASKLEDGER_LIMIT_NOT_HELD when
+   *   one requires a limit that this machine cannot hold it to; with several sites also those of `SitePart.open`, and
+   *   TASKLEDGER_UNREACHABLE when none of them answers
    */
   async start(): Promise<void> {
     if (this.#parts !== undefined) return;
@@ -121,11 +127,16 @@ export class Runner {
     return new RunnerPlugins({ ...this.#around, directories, runner: this.name, offers: this.#offers, onChange });
   }
 
-  /** That what it offers is there. */
+  /** That what it offers is there, and that this machine holds it to what it requires. */
   async #check(): Promise<void> {
     try {
       await requireProcessHandlers([...this.#handlers.values()]);
       await this.#plugins?.open();
+      const held = await heldHere(this.#offers.handlers, this.#caps);
+      if (held === undefined) return;
+      this.#offers.limit(held.leased);
+      const { layers, missing, told } = held;
+      this.#around.signals.emit('runner.limits', { runner: this.name, layers, missing, held: told });
     } catch (error) {
       this.#checked = undefined;
       throw error;
@@ -144,6 +155,7 @@ export class Runner {
       random,
       signals,
       codec,
+      caps: this.#caps,
       places,
       runner: this.name,
       offers: this.#offers,

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
 import type { Codec } from '../events/codec.ts';
 import { armDoorbell } from '../ledger/arm-doorbell.ts';
+import type { ChildLimits } from '../ledger/child-limits.ts';
 import type { Handler } from '../ledger/define-task.ts';
 import { Sweeper } from '../ledger/sweeper.ts';
 import type { PreparedQueryable } from '../postgres/queryable.ts';
@@ -35,6 +36,8 @@ export interface SiteWorkOptions {
   readonly random: () => number;
   readonly signals: Signals;
   readonly codec: Codec | undefined;
+  /** What attempts in child processes are held to, whatever their handlers say. */
+  readonly caps: ChildLimits | undefined;
 }
 
 /** After the signal has aborted, an attempt has that long to end before its lease is given back. */

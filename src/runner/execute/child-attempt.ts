@@ -99,6 +99,10 @@ export class ChildAttempt implements ChildListener {
     this.#options.attempt.log[level](message, fields);
   }
 
+  printed(bytes: number): void {
+    this.#watch.printed(bytes);
+  }
+
   beforeSignal(): void {
     this.conversation.ignore();
     this.#watch.sample();
@@ -112,7 +116,8 @@ export class ChildAttempt implements ChildListener {
     const { result, breach, usage } = this.conversation;
     this.conversation.ignore();
     this.#watch.end(end);
-    const story = { exit: end.exit, result, breach, endedFor: this.#watch.endedFor, log: this.log.lines };
+    const { endedFor, limited } = this.#watch;
+    const story = { exit: end.exit, result, breach, endedFor, ...limited, log: this.log.lines };
     const report = this.#watch.report(end, result !== undefined, usage);
     return { ...childEnding(story, this.#options.handler), report };
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Handler } from '../../ledger/define-task.ts';
-import type { ChildIsolation, PoolLimits } from '../../ledger/isolation.ts';
+import type { ChildLimits } from '../../ledger/child-limits.ts';
+import { limitsOf, type ChildIsolation, type PoolLimits } from '../../ledger/isolation.ts';
 import { checkInput } from './call-handler.ts';
 import type { ChildWork } from './child-attempt.ts';
 import { childFailure } from './child-ending.ts';
@@ -11,19 +12,22 @@ import { ExecChildren } from './exec-children.ts';
 import type { Ending, Execution, RunningAttempt } from './execution.ts';
 import { AttemptFailure, failureOf } from './failure.ts';
 import { FreshChildren } from './fresh-children.ts';
+import type { Limiting } from './limits/limiting.ts';
 import { handlerProgram } from './handler-program.ts';
 import { termMs } from './stop-ladder.ts';
 
 /** The levels `process` and `pool`: what is the same for an attempt whether its child process is fresh or warm. */
 export class ChildExecution implements Execution {
+  readonly #caps: ChildLimits | undefined;
   readonly #place: ChildPlace;
   readonly #fresh: FreshChildren;
   readonly #exec: ExecChildren;
   readonly #pools: ChildPools;
   readonly #running = new Map<Promise<Ending>, ChildProgram>();
 
-  constructor(clock: Clock) {
-    this.#place = new ChildPlace(clock);
+  constructor(clock: Clock, limiting: Limiting = {}) {
+    this.#caps = limiting.caps;
+    this.#place = new ChildPlace(clock, limiting);
     this.#fresh = new FreshChildren(this.#place, clock);
     this.#exec = new ExecChildren(this.#place);
     this.#pools = new ChildPools(this.#place, clock);
@@ -36,12 +40,12 @@ export class ChildExecution implements Execution {
 
   /** Starts the warm children of these handlers; what goes wrong there is told by the first attempt. */
   prestart(handlers: Iterable<Handler>): void {
-    for (const [isolation, program] of pooled(handlers)) this.#pools.of(isolation, program).prestart();
+    for (const [isolation, program] of this.#pooled(handlers)) this.#pools.of(isolation, program).prestart();
   }
 
   /** Ends the warm children of others than these handlers, those that run an attempt after it. */
   retireOthers(handlers: Iterable<Handler>): void {
-    this.#pools.retireOthers(pooled(handlers));
+    this.#pools.retireOthers(this.#pooled(handlers));
   }
 
   async run(attempt: RunningAttempt, handler: Handler): Promise<Ending> {
@@ -53,7 +57,7 @@ export class ChildExecution implements Execution {
     } catch (error) {
       return { failure: failureOf(error, handler) };
     }
-    const program = handlerProgram(isolation);
+    const program = this.#program(isolation);
     const ending = this.#runChild({ attempt, handler, program }, isolation);
     this.#running.set(ending, program);
     const ended = await ending;
@@ -75,17 +79,31 @@ export class ChildExecution implements Execution {
     await Promise.all(this.#running.keys());
   }
 
+  #pooled(handlers: Iterable<Handler>): (readonly [PoolLimits, SpeakingProgram])[] {
+    return [...handlers].flatMap(({ isolation }) => {
+      if (isolation?.isolation !== 'pool') return [];
+      const program = this.#program(isolation);
+      return isSpeaking(program) ? [[isolation, program] as const] : [];
+    });
+  }
+
+  #program(isolation: ChildIsolation): ChildProgram | SpeakingProgram {
+    const program = handlerProgram(isolation);
+    const limits = limitsOf(isolation, this.#caps);
+    return limits === undefined ? program : { ...program, limits };
+  }
+
   /** Never rejects. */
   async #runChild(task: Omit<ChildWork<ChildProgram>, 'directory'>, isolation: ChildIsolation): Promise<Ending> {
     const { handler, program } = task;
     let directory: string | undefined;
     try {
       directory = this.#place.makeDirectory();
+      const isWarm = isolation.isolation === 'pool';
+      if (program.limits !== undefined) await this.#place.fitDirectory(directory, program.limits, isWarm);
       if (!isSpeaking(program)) return await this.#exec.run({ ...task, directory });
       const work: ChildWork = { ...task, program, directory };
-      return isolation.isolation === 'pool'
-        ? await this.#pools.of(isolation, program).run(work)
-        : await this.#fresh.run(work);
+      return isWarm ? await this.#pools.of(isolation, program).run(work) : await this.#fresh.run(work);
     } catch (error) {
       if (error instanceof AttemptFailure) return { failure: failureOf(error, handler) };
       return { failure: childFailure('RUNNER_FAULT', 'the runner failed while the attempt ran', handler, error) };
@@ -96,14 +114,6 @@ export class ChildExecution implements Execution {
 }
 
 /** Those that run in warm children, and in which. */
-function pooled(handlers: Iterable<Handler>): (readonly [PoolLimits, SpeakingProgram])[] {
-  return [...handlers].flatMap(({ isolation }) => {
-    if (isolation?.isolation !== 'pool') return [];
-    const program = handlerProgram(isolation);
-    return isSpeaking(program) ? [[isolation, program] as const] : [];
-  });
-}
-
 function isSpeaking(program: ChildProgram): program is SpeakingProgram {
   return 'entry' in program;
 }

@@ -6,8 +6,12 @@ import path from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { Child } from './child.ts';
 import { notStarted } from './child-ending.ts';
+import type { ChildLimits } from '../../ledger/child-limits.ts';
 import type { ChildProgram } from './child-program.ts';
 import { Guard } from './guard.ts';
+import { Enclosures } from './limits/enclosures.ts';
+import { machineLayers } from './limits/layers.ts';
+import type { Limiting } from './limits/limiting.ts';
 
 /** Holds every directory of a runner's children, and the guard that ends them when the runner cannot. */
 interface Ground {
@@ -20,18 +24,23 @@ export class ChildPlace {
   readonly #clock: Clock;
   readonly #mark = randomUUID();
   readonly #children = new Set<Child>();
+  readonly #enclosures: Enclosures;
   #ground: Ground | undefined;
   #stopped = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, { layers = machineLayers }: Limiting = {}) {
     this.#clock = clock;
+    const onHome = (directory: string): void => this.#take().guard.holdWithin(directory);
+    this.#enclosures = new Enclosures({ name: `taskledger-${process.pid}-${this.#mark}`, clock, layers, onHome });
   }
 
-  /** @throws AttemptFailure CHILD_SPAWN_FAILED */
-  async start(program: ChildProgram, directory: string): Promise<Child> {
+  /**
+   * @param warm it is to run one attempt after the other
+   * @throws AttemptFailure CHILD_SPAWN_FAILED
+   */
+  async start(program: ChildProgram, directory: string, warm = false): Promise<Child> {
     const { guard } = this.#take();
-    const mark = `${this.#mark}.${randomUUID()}`;
-    const child = await Child.start(program, { directory, mark, clock: this.#clock }).catch((error: unknown) => {
+    const child = await this.#start(program, directory, warm).catch((error: unknown) => {
       throw notStarted(error);
     });
     guard.hold(child.pid);
@@ -58,8 +67,19 @@ export class ChildPlace {
     }
   }
 
+  /**
+   * Makes a directory what the limits say it is to be.
+   * @throws AttemptFailure CHILD_SPAWN_FAILED
+   */
+  async fitDirectory(directory: string, limits: ChildLimits, warm: boolean): Promise<void> {
+    await this.#enclosures.fit(directory, limits, warm).catch((error: unknown) => {
+      throw notStarted(error);
+    });
+  }
+
   /** At once if it is empty, as most are. Should it fail, the directory goes with all of them, when the runner stops. */
   async removeDirectory(directory: string): Promise<void> {
+    await this.#enclosures.release(directory);
     try {
       rmdirSync(directory);
     } catch {
@@ -79,7 +99,20 @@ export class ChildPlace {
     await Promise.all([...this.#children].map(({ ended }) => ended));
     const ground = this.#ground;
     this.#ground = undefined;
+    this.#enclosures.close();
     await ground?.guard.stop();
+  }
+
+  async #start(program: ChildProgram, directory: string, warm: boolean): Promise<Child> {
+    const { limits } = program;
+    const mark = `${this.#mark}.${randomUUID()}`;
+    const enclosure = limits === undefined ? undefined : await this.#enclosures.make(limits, directory, warm);
+    try {
+      return await Child.start(program, { directory, mark, clock: this.#clock, enclosure });
+    } catch (error) {
+      enclosure?.close();
+      throw error;
+    }
   }
 
   /** Made on first use. `mkdtemp` makes it for this user alone. */

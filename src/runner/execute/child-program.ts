@@ -1,3 +1,4 @@
+import type { ChildLimits } from '../../ledger/child-limits.ts';
 import type { ChildEntry } from './messages.ts';
 
 /** What is started as a child process. */
@@ -8,6 +9,8 @@ export interface ChildProgram {
   readonly env: NodeJS.ProcessEnv;
   /** How long an attempt may take to end after its signal aborted. */
   readonly graceMs: number;
+  /** What an attempt may use; undefined: whatever the machine has. */
+  readonly limits?: ChildLimits | undefined;
 }
 
 /** One that speaks the messages of `messages.ts`. Attempts of one such program may share a child. */
@@ -19,6 +22,6 @@ export interface SpeakingProgram extends ChildProgram {
 }
 
 /** Two programs with the same key start the same. */
-export function programKey({ file, args, env, entry, digest }: SpeakingProgram): string {
-  return JSON.stringify([file, args, Object.entries(env).sort(), Object.entries(entry).sort(), digest]);
+export function programKey({ file, args, env, entry, digest, limits }: SpeakingProgram): string {
+  return JSON.stringify([file, args, Object.entries(env).sort(), Object.entries(entry).sort(), digest, limits]);
 }

@@ -2,14 +2,15 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.ts';
 import { ChildChannel } from './child-channel.ts';
-import type { Exit } from './child-ending.ts';
+import type { Exit } from './exit.ts';
 import type { ChildProgram } from './child-program.ts';
 import type { StopReason } from './execution.ts';
 import { killUntilNone, numbersSince, type Moment } from './leftovers.ts';
 import { LineReader } from './lines.ts';
 import { MAX_LOG_LINE_BYTES } from './log-tail.ts';
 import { protocolDescriptor, type RunnerMessage } from './messages.ts';
-import { leftOf, markVariable } from './process-tree.ts';
+import type { Enclosure } from './limits/enclosure.ts';
+import { killTree, leftOf, markVariable } from './process-tree.ts';
 import { StopLadder } from './stop-ladder.ts';
 
 /** A child that has nothing more to do may take that long to end. */
@@ -24,6 +25,8 @@ export interface ChildListener {
   /** A message longer than any can be. */
   tooLong(): void;
   output(stream: 'stdout' | 'stderr', line: string): void;
+  /** So many bytes came on stdout or stderr; they may not make a line yet. */
+  printed(bytes: number): void;
   /** A signal is about to be sent: what the child says from now on comes too late. */
   beforeSignal(): void;
 }
@@ -41,6 +44,8 @@ interface ChildOptions {
   /** Carried by everything it starts. */
   readonly mark: string;
   readonly clock: Clock;
+  /** What holds it to its limits. */
+  readonly enclosure?: Enclosure | undefined;
 }
 
 /** One child process, from its start until nothing of it is left. Whose attempt it runs is its listener's business. */
@@ -51,6 +56,8 @@ export class Child {
   readonly exited: Promise<Exit>;
   /** Resolves when what it started is gone too, and everything it wrote has been read. */
   readonly ended: Promise<ChildEnd>;
+  /** What holds it to its limits; undefined if nothing does. */
+  readonly enclosure: Enclosure | undefined;
   readonly #clock: Clock;
   readonly #process: ChildProcess;
   readonly #channel: ChildChannel;
@@ -61,10 +68,12 @@ export class Child {
 
   /** @throws whatever spawn failed with */
   static async start(program: ChildProgram, options: ChildOptions): Promise<Child> {
-    const { directory, mark } = options;
-    const child = spawn(program.file, program.args, {
+    const { directory, mark, enclosure } = options;
+    const env = { ...program.env, TMPDIR: directory, [markVariable]: mark };
+    const { file, args } = enclosure?.command(program, env) ?? program;
+    const child = spawn(file, args, {
       cwd: directory,
-      env: { ...program.env, TMPDIR: directory, [markVariable]: mark },
+      env,
       // A group of its own, so that all of it can be signalled; and Ctrl-C is the runner's to hear.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -73,18 +82,22 @@ export class Child {
     return new Child(child, child.pid, options);
   }
 
-  private constructor(child: ChildProcess, pid: number, { mark, clock }: ChildOptions) {
+  private constructor(child: ChildProcess, pid: number, { mark, clock, enclosure }: ChildOptions) {
     this.pid = pid;
     this.mark = mark;
+    this.enclosure = enclosure;
     this.#clock = clock;
     this.#process = child;
     this.#startedAt = { process: pid, ms: clock.monotonic() };
     child.on('error', () => undefined);
-    this.exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => resolve(enclosure?.exitOf({ code, signal }) ?? { code, signal }));
+    });
     const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
     for (const stream of ['stdout', 'stderr'] as const) this.#follow(stream);
     const exited = this.#gone.signal;
-    this.#ladder = new StopLadder({ pid, mark, clock, exited, beforeSignal: () => this.#listener?.beforeSignal() });
+    const beforeSignal = (): void => this.#listener?.beforeSignal();
+    this.#ladder = new StopLadder({ pid, clock, exited, beforeSignal, killAll: () => this.#killAll() });
     this.#channel = new ChildChannel(child.stdio[protocolDescriptor] as Duplex, {
       message: (line) => this.#listener?.message(line),
       tooLong: () => this.#listener?.tooLong(),
@@ -93,6 +106,7 @@ export class Child {
       this.#gone.abort();
       const left = await this.#clearTree();
       await this.#readToTheEnd(closed);
+      enclosure?.close();
       return { exit, left };
     });
   }
@@ -135,11 +149,20 @@ export class Child {
     this.#ladder.kill();
   }
 
+  #killAll(): void {
+    killTree(this.pid, this.mark);
+    // What has left the tree unseen is still in its control group.
+    this.enclosure?.cgroup?.kill();
+  }
+
   /** Always reads on, so that a writer never waits for us; of a long line the beginning is kept. */
   #follow(name: 'stdout' | 'stderr'): void {
     const reader = new LineReader(MAX_LOG_LINE_BYTES, (line) => this.#listener?.output(name, line));
     const stream = this.#process[name];
-    stream?.on('data', (chunk: Buffer) => reader.push(chunk));
+    stream?.on('data', (chunk: Buffer) => {
+      this.#listener?.printed(chunk.length);
+      reader.push(chunk);
+    });
     stream?.once('close', () => reader.end());
     // Reading from a process that was killed may fail; what was read so far is kept.
     stream?.on('error', () => undefined);
@@ -147,7 +170,12 @@ export class Child {
 
   /** Ends what the child left behind: what has ended does nothing any more. Returns how many processes that were. */
   async #clearTree(): Promise<number> {
-    const find = (): number[] => leftOf(this.pid, this.mark, numbersSince(this.#startedAt, this.#clock));
+    const find = (): number[] => [
+      ...new Set([
+        ...leftOf(this.pid, this.mark, numbersSince(this.#startedAt, this.#clock)),
+        ...(this.enclosure?.members() ?? []),
+      ]),
+    ];
     const { killed } = await killUntilNone(find, this.#clock);
     return killed;
   }

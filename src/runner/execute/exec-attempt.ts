@@ -29,7 +29,7 @@ export class ExecAttempt implements ChildListener {
     });
     // It understands nothing but signals, so the first one is what an aborted signal is to a handler.
     const onStop = (): void => child.terminate(attempt.stoppedFor ?? 'shutdown', program.graceMs);
-    this.#watch = new AttemptWatch({ child, attempt, onStop });
+    this.#watch = new AttemptWatch({ child, attempt, directory: work.directory, onStop });
   }
 
   message(line: string): void {
@@ -45,6 +45,10 @@ export class ExecAttempt implements ChildListener {
     this.#watch.log.add(stream, line);
   }
 
+  printed(bytes: number): void {
+    this.#watch.printed(bytes);
+  }
+
   beforeSignal(): void {
     this.#reports.ignore();
     this.#watch.sample();
@@ -55,9 +59,10 @@ export class ExecAttempt implements ChildListener {
     this.#reports.ignore();
     this.#watch.end(end);
     const { breach } = this.#reports;
-    const { endedFor, log } = this.#watch;
-    const result = endedFor === undefined && breach === undefined ? await this.#result(end) : undefined;
-    const story = { exit: end.exit, result, breach, endedFor, log: log.lines };
+    const { endedFor, limited, log } = this.#watch;
+    const isOwnEnd = endedFor === undefined && breach === undefined && limited.limit === undefined;
+    const result = isOwnEnd ? await this.#result(end) : undefined;
+    const story = { exit: end.exit, result, breach, endedFor, ...limited, log: log.lines };
     return { ...childEnding(story, this.#work.handler), report: this.#watch.report(end, result !== undefined) };
   }
 

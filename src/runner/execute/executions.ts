@@ -5,16 +5,19 @@ import { ChildExecution } from './child-execution.ts';
 import { codecExecution } from './codec-execution.ts';
 import type { Execution } from './execution.ts';
 import { inlineExecution } from './inline-execution.ts';
+import type { Limiting } from './limits/limiting.ts';
 
 /** The ways a runner runs handlers; what holds anything is made on first use. */
 export class Executions {
   readonly #clock: Clock;
   readonly #codec: Codec | undefined;
+  readonly #limiting: Limiting;
   #children: ChildExecution | undefined;
 
-  constructor(clock: Clock, codec?: Codec) {
+  constructor(clock: Clock, codec?: Codec, limiting: Limiting = {}) {
     this.#clock = clock;
     this.#codec = codec;
+    this.#limiting = limiting;
   }
 
   of(handler: Handler): Execution {
@@ -39,7 +42,7 @@ export class Executions {
   }
 
   #inChildren(): ChildExecution {
-    return (this.#children ??= new ChildExecution(this.#clock));
+    return (this.#children ??= new ChildExecution(this.#clock, this.#limiting));
   }
 
   /** How long what runs now may take to end once it was told to, at most; nothing can end what runs inline. */

@@ -14,6 +14,8 @@ export interface Failure {
   readonly code: AttemptErrorCode;
   readonly error: DescribedError;
   readonly advice: RetryAdvice;
+  /** The handler said so itself: whatever the code says in general, there is no doubt how the attempt ended. */
+  readonly told?: true;
 }
 
 /** Carries the code of a failure that is not the handler's own throw. */

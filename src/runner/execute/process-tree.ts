@@ -9,10 +9,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** The variable that marks a child and whatever it starts: `RUNNER.CHILD`, in a warm child `RUNNER.CHILD.ATTEMPT`. */
 export const markVariable = 'taskledger_attempt';
 
-interface Entry {
+export interface ProcessEntry {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
+  /** Processor time of itself and of children it has waited for, in hundredths of a second. */
+  readonly ticks: number;
+  readonly threads: number;
+  readonly rssPages: number;
   /** Ended, and waiting for its parent to notice. */
   readonly zombie: boolean;
 }
@@ -83,11 +87,11 @@ export function lastProcess(): number | undefined {
 
 function members(group: number): number[] {
   if (process.platform !== 'linux') return [-group];
-  return allProcesses().flatMap((one) => (one.group === group && !one.zombie ? [one.pid] : []));
+  return processTable().flatMap((one) => (one.group === group && !one.zombie ? [one.pid] : []));
 }
 
-function descendantsOf(pid: number): number[] {
-  const all = allProcesses();
+export function descendantsOf(pid: number): number[] {
+  const all = processTable();
   const found = [pid];
   // Grows while it is walked: children of children.
   for (const parent of found) found.push(...all.flatMap((one) => (one.parent === parent ? [one.pid] : [])));
@@ -113,17 +117,21 @@ function withMark(numbers: readonly number[], mark: string): number[] {
   });
 }
 
-function allProcesses(): Entry[] {
+/** All processes there are; none where there is no /proc. */
+export function processTable(): ProcessEntry[] {
   return processNumbers().flatMap(entryOf);
 }
 
 /** Empty if it is gone. */
-function entryOf(pid: number): Entry[] {
+function entryOf(pid: number): ProcessEntry[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The command's name stands in parentheses and may hold spaces and parentheses itself.
-    const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return [{ pid, parent: Number(parent), group: Number(group), zombie: state === 'Z' || state === 'X' }];
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const at = (i: number): number => Number(fields[i]);
+    const isEnded = state === 'Z' || state === 'X';
+    const ticks = at(10) + at(11) + at(12) + at(13);
+    return [{ pid, parent: at(0), group: at(1), ticks, threads: at(16), rssPages: at(20), zombie: isEnded }];
   } catch {
     return [];
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { StopReason } from './execution.ts';
-import { killTree, signalGroup } from './process-tree.ts';
+import { signalGroup } from './process-tree.ts';
 
 /** How long a child may take to end after its handler's signal aborted, unless the handler says otherwise. */
 export const defaultGraceMs = 5000;
@@ -14,12 +14,13 @@ const lostLease = { graceMs: 250, termMs: 500 } as const;
 
 interface StopLadderOptions {
   readonly pid: number;
-  readonly mark: string;
   readonly clock: Clock;
   /** Aborts when the child has ended. */
   readonly exited: AbortSignal;
   /** Called before a signal is sent: what the child says from now on comes too late. */
   readonly beforeSignal: () => void;
+  /** SIGKILL for it and all it started. */
+  readonly killAll: () => void;
 }
 
 /** Ends a child by and by: a grace, SIGTERM to its group, SIGKILL to its whole tree. Each step is left out if it is gone. */
@@ -52,11 +53,11 @@ export class StopLadder {
   }
 
   kill(): void {
-    const { pid, mark, exited, beforeSignal } = this.#options;
+    const { exited, beforeSignal, killAll } = this.#options;
     if (exited.aborted) return;
     beforeSignal();
     this.#killed = 'kill';
-    killTree(pid, mark);
+    killAll();
   }
 
   async #climb(graceMs: number, thenMs: number): Promise<void> {

@@ -59,7 +59,7 @@ export class WarmChild implements ChildListener {
   static async start(program: SpeakingProgram, place: ChildPlace, clock: Clock): Promise<WarmChild> {
     const directory = place.makeDirectory();
     try {
-      const child = await place.start(program, directory);
+      const child = await place.start(program, directory, true);
       return new WarmChild({ child, program, place, clock, directory });
     } catch (error) {
       await place.removeDirectory(directory);
@@ -150,6 +150,10 @@ export class WarmChild implements ChildListener {
     else this.#present.printed.line(stream, line);
   }
 
+  printed(bytes: number): void {
+    this.#present?.attempt.printed(bytes);
+  }
+
   beforeSignal(): void {
     this.#present?.attempt.beforeSignal();
   }
@@ -188,9 +192,15 @@ export class WarmChild implements ChildListener {
 
   #prepared(onReady: () => void): void {
     const { pid, mark } = this.#options.child;
-    this.#belongings = new Set(startedBy(pid, mark, 0));
+    this.#belongings = new Set([...startedBy(pid, mark, 0), ...this.#enclosed()]);
     this.#onReady = undefined;
     onReady();
+  }
+
+  /** Everything in its control group but itself. */
+  #enclosed(): number[] {
+    const { child } = this.#options;
+    return child.enclosure?.members().filter((pid) => pid !== child.pid) ?? [];
   }
 
   /** Acts if the attempt is not over by then. */
@@ -212,7 +222,9 @@ export class WarmChild implements ChildListener {
     const { child, clock } = this.#options;
     if (!child.runs || !anythingStartedSince(began, clock)) return { killed: 0, areGone: true };
     const find = (): number[] =>
-      startedBy(child.pid, child.mark, numbersSince(began, clock)).filter((pid) => !this.#belongings.has(pid));
+      [...startedBy(child.pid, child.mark, numbersSince(began, clock)), ...this.#enclosed()].filter(
+        (pid) => !this.#belongings.has(pid),
+      );
     return killUntilNone(find, clock);
   }
 

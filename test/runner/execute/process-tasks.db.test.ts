@@ -2,11 +2,14 @@ import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { LimitOptions } from '../../../src/ledger/child-limits.ts';
+import { childrenIn } from './children-here.ts';
+import { groupsOf } from './run-hostile.ts';
 import { defineTask, type ProcessIsolation } from '../../../src/index.ts';
 import { effectsFile } from '../../support/runner-process.ts';
 import { differencesFromLog, testLedger, typesOf } from '../../support/ledger.ts';
 import { repositoryRoot } from '../../support/repository.ts';
-import { behaviour, childLevels, processStart, withGrace } from './run-attempt.ts';
+import { behaviour, processStart, withGrace } from './run-attempt.ts';
 
 /** Children under a real runner on a real ledger. */
 
@@ -92,7 +95,7 @@ test('a runner that must hurry kills its children before it gives their tasks ba
 });
 
 /** A runner of its own, killed while one attempt blocks its child; in a pool another child waits. */
-const runnerScript = (level: string, file: string): string => {
+const runnerScript = (level: string, file: string, limits: LimitOptions | undefined): string => {
   const compiled = (name: string): string => JSON.stringify(path.join(repositoryRoot, 'dist', name));
   return `
     import { appendFileSync } from 'node:fs';
@@ -103,7 +106,7 @@ const runnerScript = (level: string, file: string): string => {
     const executions = new Executions(systemClock);
     const attempt = (name, input) => {
       const found = faulty.find(({ definition }) => definition.name === name);
-      const handler = { ...found, isolation: { ...found.isolation, isolation: ${JSON.stringify(level)} } };
+      const handler = { ...found, isolation: { ...found.isolation, isolation: ${JSON.stringify(level)}, limits: ${JSON.stringify(limits)} } };
       return executions.of(handler).run({ taskId: 't', name, input, attempt: 1,
         lease: { epoch: 1, version: 2 }, runAt: new Date(), checkpoint: undefined, stoppedFor: undefined,
         signal: new AbortController().signal, progress: async () => undefined,
@@ -116,17 +119,30 @@ const runnerScript = (level: string, file: string): string => {
     ]);`;
 };
 
-test.each(childLevels)(
-  'after kill -9 of the runner no process and no directory is left, though a child blocks its event loop: %s',
-  async (level) => {
+test.each([
+  ['process', undefined] as const,
+  ['pool', undefined] as const,
+  ['process', { memory: '512MB', processes: 64, disk: '1MB' }] as const,
+])(
+  'after kill -9 of the runner no process, directory, mount or control group is left, though a child blocks its event loop: %s %o',
+  async (level, limits) => {
     const effects = await effectsFile();
     const script = path.join(path.dirname(effects.file), 'runner.mjs');
-    writeFileSync(script, runnerScript(level, effects.file));
+    writeFileSync(script, runnerScript(level, effects.file, limits));
     const runner = spawn(process.execPath, [script], { stdio: 'ignore' });
     onTestFinished(() => void runner.kill('SIGKILL'));
     await expect.poll(() => effects.lines(), { timeout: 20_000 }).toHaveLength(2);
     const [line = '', waiting = ''] = await effects.lines();
     const [child = '', left = '', directory = ''] = line.split(' ');
+    if (limits !== undefined) {
+      // Its numbers are those of its namespace; what it has is known by where it works.
+      expect(childrenIn(directory).length).toBeGreaterThan(0);
+      runner.kill('SIGKILL');
+      await expect.poll(() => childrenIn(directory), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(() => existsSync(path.dirname(directory)), { timeout: 10_000 }).toBe(false);
+      await expect.poll(() => groupsOf(runner.pid!), { timeout: 10_000 }).toEqual([]);
+      return;
+    }
     expect([child, left].map((pid) => processStart(Number(pid)))).not.toContain(undefined);
     expect(processStart(Number(waiting)) !== undefined).toBe(level === 'pool');
     runner.kill('SIGKILL');

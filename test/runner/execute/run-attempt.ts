@@ -8,6 +8,7 @@ import type { Outcome } from '../../../src/ledger/settle.ts';
 import { Attempt } from '../../../src/runner/attempt.ts';
 import type { Report } from '../../../src/runner/execute/execution.ts';
 import { Executions } from '../../../src/runner/execute/executions.ts';
+import type { Limiting } from '../../../src/runner/execute/limits/limiting.ts';
 import { leaseOf } from '../fakes.ts';
 import { pythonBehaviour } from './python-behaviours.ts';
 
@@ -41,8 +42,8 @@ export function withLimits(handler: Handler, limits: PoolLimits): Handler {
 }
 
 /** Ends every process of a test when it ends. */
-export function testExecutions(clock: Clock = systemClock): Executions {
-  const executions = new Executions(clock);
+export function testExecutions(clock: Clock = systemClock, limiting: Limiting = {}): Executions {
+  const executions = new Executions(clock, undefined, limiting);
   onTestFinished(() => executions.stop());
   return executions;
 }
