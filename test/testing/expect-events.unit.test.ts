@@ -2,7 +2,7 @@ import { AssertionError } from 'node:assert';
 import { expect, test } from 'vitest';
 import { expectEvents, type ExpectedEvent } from '../../src/testing/expect-events.ts';
 import { livesTo } from '../events/lives.ts';
-import { history } from '../events/sample-events.ts';
+import { history, sampleData } from '../events/sample-events.ts';
 
 const failed = history(livesTo.failed);
 
@@ -21,7 +21,7 @@ test('names in order, and any part of their data, are enough', () => {
   expectEvents(failed, [
     { type: 'submitted', data: { name: 'payouts.settle', retry: { attempts: 5 } } },
     'leased',
-    { type: 'failed', data: { error: { code: 'HANDLER_THREW' }, log_tail: ['one', 'two'] } },
+    { type: 'failed', data: { error: { code: 'HANDLER_THREW' }, log_tail: sampleData['task.failed']['log_tail'] } },
   ]);
 });
 
@@ -37,7 +37,7 @@ test('data that differ, or are not there, are a difference', () => {
   const wrong = [
     { error: { code: 'TIMEOUT' } },
     { error: { code: 'HANDLER_THREW', hint: 1 } },
-    { log_tail: ['one'] },
+    { log_tail: ['2026-01-01T00:00:02.700Z info log sending {"rows":7}'] },
     { missing: undefined, attempt: 2 },
   ];
   for (const data of wrong) {
