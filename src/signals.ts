@@ -174,6 +174,8 @@ export interface SignalMap {
   'block.restored': { readonly stream: string; readonly block: string };
   /** A repair that was ordered was done from a peer. */
   'block.repaired': { readonly stream: string; readonly block: string; readonly from: string; readonly events: number };
+  /** A peer has a block of this site's stream that this site has not sealed; it is left alone. */
+  'block.disputed': { readonly peer: string; readonly block: string; readonly summary: string };
   /** A peer knows more of this site's stream than it does itself: it takes no commands until it has that back. */
   'site.recovering': { readonly from: string };
   /** It has, and goes on under another incarnation. */

@@ -21,7 +21,8 @@ begin
           union
           select (s.halted ->> 'block')::bigint from taskledger.streams s where s.site = stream and s.halted is not null and order_repair.block is null
           union
-          select x.number from taskledger.blocks x where x.site = stream and x.number = order_repair.block) b
+          -- One that is missing, too.
+          select order_repair.block where order_repair.block between 1 and (select max(x.number) from taskledger.blocks x where x.site = stream)) b
    where not exists (select from taskledger.repairs r where r.site = stream and r.block = b.block and r.done_at is null);
   get diagnostics v_ordered = row_count;
   return v_ordered;

@@ -102,8 +102,12 @@ begin
       left join taskledger.events c on c.task_id = m.task_id and c.version = m.saved
   ), held as materialized (
     -- The leases of one claim share the digest of its secret. Before its id was in the event, only the digest named it.
-    select g.*, coalesce(g.told_id, (select min(k.claim_id) from taskledger.claims k where k.secret_digest = g.digest),
-                        nextval('taskledger.claim_ids')) as claim_id
+    -- An id that two of them name, one from before a restore and one from since, is that of the claim that has it.
+    select g.*, coalesce(case when row_number() over (partition by g.told_id order by exists (
+                                     select from taskledger.claims k where k.claim_id = g.told_id and k.secret_digest = g.digest) desc, g.digest) = 1
+                              then g.told_id end,
+                         (select min(k.claim_id) from taskledger.claims k where k.secret_digest = g.digest and k.claim_id is distinct from g.told_id),
+                         nextval('taskledger.claim_ids')) as claim_id
       from (select decode(t.lease ->> 'lease_digest', 'hex') as digest, min((t.lease ->> 'claim')::bigint) as told_id,
                    min((t.lease ->> 'ttl_ms')::int) as ttl_ms, min(t.lease ->> 'runner') as runner, min(t.lease ->> 'host') as host,
                    count(*)::int as open, array_agg(t.task_id order by t.task_id) as task_ids
@@ -195,9 +199,11 @@ begin
   perform taskledger.note_leases(r.about) from taskledger.rules r where r.concurrency is not null;
 
   with told as materialized (
-    select e.realm, e.data ->> 'name' as name, e.data ->> 'key' as key, e.task_id
+    -- The first of them: a restored site may have been told to record a task again that then came back (end_recovery).
+    select distinct on (e.realm, e.data ->> 'name', e.data ->> 'key') e.realm, e.data ->> 'name' as name, e.data ->> 'key' as key, e.task_id
       from taskledger.events e
      where e.type = 'task.submitted' and e.realm = any (v_realms) and e.data -> 'key' is not null
+     order by e.realm, e.data ->> 'name', e.data ->> 'key', e.occurred_at, e.seq
   ), written as (
     insert into taskledger.task_keys as k (realm, name, key, task_id)
     select t.* from told t left join taskledger.task_keys k on (k.realm, k.name, k.key) = (t.realm, t.name, t.key)

@@ -5,7 +5,7 @@
 -- the site recovers, where unsealed events that claim the same version of a task give way too, and an incident is raised for
 -- what is displaced. Answers how many events were put right.
 --
--- Locks:    pg_advisory_xact_lock(stream); SHARE ROW EXCLUSIVE on the leaf while something is displaced.
+-- Locks:    pg_advisory_xact_lock(stream); those of displace_events while something is displaced.
 -- Index:    blocks_pkey, the stream's primary key, its (task_id, epoch, version).
 -- Measured: with `npm run bench -- replication --parts repair`.
 create or replace function taskledger.repair_events(stream text, block bigint, events json)
@@ -17,7 +17,6 @@ set lock_timeout = '10s'
 as $$
 #variable_conflict use_column
 declare
-  v_leaf constant text := 'events_' || replace(stream, '-', '_');
   v_recovers constant boolean := exists (select from taskledger.realms r where r.owner = stream and r.state = 'recovering');
   v_block record;
   v_right json;
@@ -55,16 +54,10 @@ begin
       join taskledger.events e on e.site = stream and e.task_id = g.task_id and e.epoch = g.epoch and e.version = g.version and e.seq <> g.seq
      where not exists (select from taskledger.blocks b where b.site = stream and b.members @> e.seq));
   end if;
-  if v_wrong is not null then
-    execute format('alter table taskledger.%I disable trigger user', v_leaf);
-    execute format('with gone as (delete from taskledger.%I e where e.seq = any ($1) returning e.*)
-                    insert into taskledger.quarantine (site, what, place, content, received_at, reported)
-                    select $2, ''event'', g.seq, row_to_json(g), date_trunc(''milliseconds'', clock_timestamp()), $3 from gone g', v_leaf)
-      using v_wrong, stream, not v_recovers;
-    execute format('alter table taskledger.%I enable always trigger refuse_change_row, enable always trigger refuse_change, enable always trigger refuse_truncate', v_leaf);
-    -- Left closed; it opens when replication is past what was repaired.
-    if stream <> (select s.name from taskledger.site s) then perform taskledger.close_gate(stream, true); end if;
+  if not v_recovers then
+    v_wrong := v_wrong || array(select x.seq from taskledger.extra_events(stream, repair_events.block, repair_events.block) x);
   end if;
+  perform taskledger.displace_events(stream, v_wrong, not v_recovers);
   with added as (
     insert into taskledger.events (site, seq, realm, epoch, task_id, version, type, occurred_at, actor, context, data, xid)
     select stream, g.seq, g.realm, g.epoch, g.task_id, g.version, g.type, g.occurred_at, g.actor, g.context::json, g.data::json, '3'

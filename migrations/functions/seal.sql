@@ -3,7 +3,8 @@
 -- array of {"number", "members", "event_count", "root", "prev_hash", "hash", "sealed_at_ms", "signature", "leaf_hints"},
 -- binary values in hex.
 --
--- Locks:    the row of sealing; the primary key of blocks is the fence between two sealers: the later one fails.
+-- Locks:    pg_advisory_xact_lock_shared of sealing, by which begin_recovery sees a tick that is under way; the row of sealing;
+--           the primary key of blocks is the fence between two sealers: the later one fails.
 -- Index:    blocks_pkey.
 -- Measured: 0.2 ms for one block.
 create or replace function taskledger.seal(snapshot text, key_id text, blocks json)
@@ -22,6 +23,7 @@ begin
   -- A tick that commits is on disk: its snapshot must never be ahead of the blocks it speaks of. The setting of this
   -- function ends with it, and it is the commit that counts.
   perform set_config('synchronous_commit', 'on', true);
+  perform pg_advisory_xact_lock_shared(hashtextextended('taskledger.sealing', 0));
   select s.name into v_site from taskledger.site s;
   if not exists (select from taskledger.site_keys k where k.site = v_site and k.key_id = seal.key_id) then
     raise exception using errcode = 'TL020',

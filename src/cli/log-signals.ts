@@ -54,6 +54,7 @@ const levels: Readonly<Record<SignalName, Level>> = {
   'block.altered': 'error',
   'block.restored': 'info',
   'block.repaired': 'warn',
+  'block.disputed': 'error',
   'site.recovering': 'error',
   'site.recovered': 'warn',
   'requests.begun': 'debug',

@@ -21,7 +21,7 @@ const lookMs = 1000;
 
 /** Runs one link per peer of the site, each supervised for itself, as many as there are now: a service of the daemon. */
 export function linkServices(options: LinkServicesOptions): Service {
-  const shared = { gates: new Gates(), recovery: new Recovery() };
+  const shared = { gates: new Gates(), recovery: new Recovery(options) };
   const links = new Map<string, Running>();
   const end = async (site: string): Promise<void> => {
     const running = links.get(site);

@@ -76,9 +76,13 @@ const replicating = [
   'report_fault',
   'clear_fault',
   'report_quarantine',
+  'repair_block',
   'repair_events',
+  'extra_events',
   'finish_repair',
   'begin_recovery',
+  'give_up_blocks',
+  'take_back_events',
   'end_recovery',
 ];
 /** Both slots of every projection, to compare what a replay made with what is live. */
@@ -146,6 +150,7 @@ export const roleGrants = {
       'add_peer',
       'remove_peer',
       'order_repair',
+      'dismiss_incident',
       'site_identity',
       'stream_heads',
       'sealed_head',

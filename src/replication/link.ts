@@ -8,7 +8,7 @@ import type { Gates } from './gates.ts';
 import { pullMarks } from './marks.ts';
 import { readIdentity, requireKnown, requirePeer, type Peer } from './peer.ts';
 import { BLOCKS_PER_PULL, pullBlocks } from './pull.ts';
-import { knowsMoreOfUs, takeBackOwnStream, type Recovery } from './recovery.ts';
+import type { Recovery } from './recovery.ts';
 import { carryOutRepairs } from './repair-orders.ts';
 import { readStreamHeads, type StreamHead } from './stream-heads.ts';
 import { isBroken, readSubscription, resubscribe, type SubscriptionState } from './subscription.ts';
@@ -98,9 +98,9 @@ export class Link {
       const here = await this.#connectHere();
       try {
         const there = await this.#connectThere(here);
-        const subscription = await this.#keepSubscribed(here, there);
         const heads = await readStreamHeads(there);
-        await this.#recover(here, there, heads);
+        const subscription = await this.#keepSubscribed(here, there, heads);
+        await this.#options.recovery.step({ here, there, peer: peer.site }, heads);
         await this.#repair(here, there, heads);
         await this.#pullMissing(here, there, heads);
         if (peer.transport === 'logical') await this.#options.gates.openWhenPassed(here, there, peer);
@@ -117,19 +117,29 @@ export class Link {
     }
   }
 
-  async #keepSubscribed(here: Queryable, there: Queryable): Promise<SubscriptionState | undefined> {
+  async #keepSubscribed(
+    here: Queryable,
+    there: Queryable,
+    heads: ReadonlyMap<string, StreamHead>,
+  ): Promise<SubscriptionState | undefined> {
     const { peer, gates } = this.#options;
     if (peer.transport === 'pull') return undefined;
     const state = await readSubscription(there, here, peer);
     this.#isBroken = isBroken(state);
     if (this.#isBroken) {
-      await this.#resubscribe(here, there, state);
+      // What a restored peer records before it has its stream back may have to give way there, and must not be shipped.
+      if (!(await this.#knowsMoreOfPeer(here, heads))) await this.#resubscribe(here, there, state);
     } else if (state.applyErrors > this.#applyErrors) {
       // Most likely a row that is here already.
       await gates.whileClosed(here, peer.site, () => Promise.resolve());
     }
     this.#applyErrors = state.applyErrors;
     return state;
+  }
+
+  async #knowsMoreOfPeer(here: Queryable, heads: ReadonlyMap<string, StreamHead>): Promise<boolean> {
+    const { site } = this.#options.peer;
+    return ((await readStreamHeads(here)).get(site)?.proved ?? 0n) > (heads.get(site)?.number ?? 0n);
   }
 
   /**
@@ -152,17 +162,6 @@ export class Link {
       this.#resubscribeAt = clock.monotonic() + patience;
       signals.emit('service.failed', { service: this.name, code: errorCodeOf(error), retryInMs: patience });
     }
-  }
-
-  /** Takes back what the peer knows of this site's own stream; the site is open again once no peer knows more. */
-  async #recover(here: Queryable, there: Queryable, heads: ReadonlyMap<string, StreamHead>): Promise<void> {
-    const { peer, signals, recovery } = this.#options;
-    if (knowsMoreOfUs(await readStreamHeads(here), heads)) {
-      await here.query('select taskledger.begin_recovery()', []);
-      signals.emit('site.recovering', { from: peer.site });
-      await takeBackOwnStream(here, there);
-    }
-    await recovery.hasAll(here, peer.site, signals);
   }
 
   async #repair(here: Queryable, there: Queryable, heads: ReadonlyMap<string, StreamHead>): Promise<void> {

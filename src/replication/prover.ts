@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { checkEvents, checkHeader, countFits, recomputeBlocks, type Finding } from '../events/blocks/check-block.ts';
+import { checkEvents, checkHeader, recomputeBlocks, type Finding } from '../events/blocks/check-block.ts';
 import { readSiteKeys } from '../events/blocks/stored-block.ts';
 import { connectForOneService, type ServiceConnection } from '../postgres/service-connection.ts';
 import type { Queryable } from '../postgres/queryable.ts';
@@ -92,14 +92,13 @@ export class Prover {
     for (const block of blocks) {
       const { header, hash, keyId } = block.block;
       const isNext = header.number === last.number + 1n;
-      const areThere = block.found >= header.event_count || !countFits(block.block);
-      const isComplete = areThere && keys.get(site)?.has(keyId) === true;
       // What is still on its way, or has to be pulled.
-      if (!isNext || !isComplete) break;
-      const findings = [
-        ...checkHeader(block.block, keys, last.number === 0n ? undefined : last.hash),
-        ...(await checkEvents(db, block)),
-      ];
+      if (!isNext || keys.get(site)?.has(keyId) !== true) break;
+      const findings = checkHeader(block.block, keys, last.number === 0n ? undefined : last.hash);
+      if (findings.length === 0) {
+        if (block.found < header.event_count) break;
+        findings.push(...(await checkEvents(db, block)));
+      }
       if (findings.length > 0) {
         await this.#halt(db, site, header.number, findings);
         break;

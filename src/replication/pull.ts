@@ -50,6 +50,18 @@ export async function pullMissingBlocks({ source, target, stream, from, to }: Pu
   return (rows[0] as { new: number }).new;
 }
 
+/** A block of a stream as the source has it, as repair_block takes it; undefined when it has none of this number. */
+export async function pullBlock(source: Queryable, stream: string, number: string): Promise<string | undefined> {
+  const [block] = JSON.parse(await blocksOf(source, stream, number, number)) as unknown[];
+  return block === undefined ? undefined : JSON.stringify(block);
+}
+
+/** Fetches the keys of a received stream. */
+export async function pullKeys({ source, target, stream }: Pick<Pull, 'source' | 'target' | 'stream'>): Promise<void> {
+  const values = [stream, await keysOf(source, stream), '[]'];
+  await target.query('select taskledger.receive_blocks($1, $2, $3)', values);
+}
+
 /** The first and the last block in this range that are not here. */
 async function missingBlocks(
   target: Queryable,
@@ -87,13 +99,13 @@ async function blocksOf(source: Queryable, stream: string, from: string, to: str
   return (rows[0] as { blocks: string }).blocks;
 }
 
-interface IncompleteBlock {
+export interface IncompleteBlock {
   readonly number: string;
   readonly event_count: number;
 }
 
 /** Of the blocks that are here, those whose events are not all here. */
-async function incompleteBlocks(
+export async function incompleteBlocks(
   target: Queryable,
   stream: string,
   from: bigint,
@@ -129,22 +141,50 @@ function together(blocks: readonly IncompleteBlock[]): string[][] {
   return parts;
 }
 
+/** An event as receive_events takes it; `e` is its row. */
+const columns = `e.seq, e.realm, e.epoch, e.task_id, e.version, e.type, e.occurred_at, e.actor, e.context::text as context, e.data::text as data`;
+
 /** The events of some blocks in parts, each as the JSON text that receive_events takes: nothing of it is parsed on the way. */
-export async function* pullEvents(
+export function pullEvents(source: Queryable, stream: string, blocks: readonly string[]): AsyncGenerator<string> {
+  return inParts(
+    source,
+    `select ${columns}
+       from taskledger.blocks b cross join unnest(b.members) r
+      cross join lateral (select * from taskledger.events e
+                           where e.site = $1 and e.seq >= greatest(lower(r), $2::bigint + 1) and e.seq < upper(r) offset 0) e
+      where b.site = $1 and b.number = any ($3::bigint[]) and upper(r) > $2::bigint + 1`,
+    [stream, blocks],
+  );
+}
+
+/** Of so many blocks at the end of a stream members are left out; who asks has what is in others. */
+const blocksAtTheEnd = 200;
+
+/** Events of a stream that no block names, in parts as those of pullEvents, and perhaps some of old blocks. */
+export function pullLooseEvents(source: Queryable, stream: string): AsyncGenerator<string> {
+  return inParts(
+    source,
+    `select ${columns}
+       from (select range_agg(r) as seqs
+               from (select x.members from taskledger.blocks x where x.site = $1 order by x.number desc limit ${blocksAtTheEnd}) b
+              cross join unnest(b.members) r) sealed
+      cross join unnest(coalesce(int8multirange(int8range(lower(sealed.seqs), null)) - sealed.seqs, int8multirange(int8range(1, null)))) gap
+      cross join lateral (select * from taskledger.events e
+                           where e.site = $1 and e.seq >= greatest(lower(gap), $2::bigint + 1) and (upper_inf(gap) or e.seq < upper(gap)) offset 0) e`,
+    [stream],
+  );
+}
+
+async function* inParts(
   source: Queryable,
-  stream: string,
-  blocks: readonly string[],
+  select: string,
+  [stream, ...more]: readonly unknown[],
 ): AsyncGenerator<string> {
   for (let after: string | null = '0'; after !== null;) {
     const { rows } = await source.query(
       `select json_agg(x)::text as events, case when count(*) = ${eventsPerPart} then max(x.seq)::text end as last
-         from (select e.seq, e.realm, e.epoch, e.task_id, e.version, e.type, e.occurred_at, e.actor, e.context::text as context, e.data::text as data
-                 from taskledger.blocks b cross join unnest(b.members) r
-                cross join lateral (select * from taskledger.events e
-                                     where e.site = $1 and e.seq >= greatest(lower(r), $3::bigint + 1) and e.seq < upper(r) offset 0) e
-                where b.site = $1 and b.number = any ($2::bigint[]) and upper(r) > $3::bigint + 1
-                order by e.seq limit ${eventsPerPart}) x`,
-      [stream, blocks, after],
+         from (${select} order by e.seq limit ${eventsPerPart}) x`,
+      [stream, after, ...more],
     );
     const { events, last } = rows[0] as { events: string | null; last: string | null };
     if (events !== null) yield events;

@@ -1,10 +1,4 @@
-import {
-  checkEvents,
-  checkHeader,
-  recomputeBlocks,
-  type Finding,
-  type RecomputedBlock,
-} from '../events/blocks/check-block.ts';
+import { checkEvents, checkHeader, recomputeBlocks, type Finding } from '../events/blocks/check-block.ts';
 import { readSiteKeys, type SiteKeys } from '../events/blocks/stored-block.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import { readStreamHeads } from './stream-heads.ts';
@@ -37,7 +31,8 @@ export class Recheck {
       if (proved === 0n) continue;
       const known = await knownFaults(db, site);
       for (const [from, to] of await this.#ranges(db, site, proved, known)) {
-        for (const block of await recomputeBlocks(db, site, from, to)) await judge(db, block, { keys, known, found });
+        const checked = await checkAgain(db, { site, from, to, keys });
+        for (const [block, findings] of checked) await judge(db, { site, block, findings, known, found });
       }
     }
     return found;
@@ -70,16 +65,39 @@ interface Found {
   readonly cleared: { site: string; block: bigint }[];
 }
 
-interface Known {
+interface Again {
+  readonly site: string;
+  readonly from: bigint;
+  readonly to: bigint;
   readonly keys: SiteKeys;
+}
+
+/** What is wrong with each of these blocks: with itself, its events, and what lies in between; that it is there at all. */
+async function checkAgain(db: Queryable, { site, from, to, keys }: Again): Promise<Map<bigint, Finding[]>> {
+  const checked = new Map<bigint, Finding[]>();
+  for (let block = from; block <= to; block += 1n) checked.set(block, [{ kind: 'block_missing', site, block }]);
+  for (const recomputed of await recomputeBlocks(db, site, from, to)) {
+    const findings = [...checkHeader(recomputed.block, keys, undefined), ...(await checkEvents(db, recomputed))];
+    checked.set(recomputed.block.header.number, findings);
+  }
+  const values = [site, String(from), String(to)];
+  const { rows } = await db.query('select seq::text, block::text from taskledger.extra_events($1, $2, $3)', values);
+  for (const { seq, block } of rows as { seq: string; block: string }[]) {
+    checked.get(BigInt(block))?.push({ kind: 'event_extra', site, seq: BigInt(seq) });
+  }
+  return checked;
+}
+
+interface Judged {
+  readonly site: string;
+  readonly block: bigint;
+  readonly findings: readonly Finding[];
   /** Blocks there is an incident about. */
   readonly known: ReadonlySet<bigint>;
   readonly found: Found;
 }
 
-async function judge(db: Queryable, recomputed: RecomputedBlock, { keys, known, found }: Known): Promise<void> {
-  const { site, number: block } = recomputed.block.header;
-  const findings = [...checkHeader(recomputed.block, keys, undefined), ...(await checkEvents(db, recomputed))];
+async function judge(db: Queryable, { site, block, findings, known, found }: Judged): Promise<void> {
   if (findings.length > 0 && !known.has(block)) {
     const summary = await reportFault(db, site, block, findings);
     if (summary !== undefined) found.faults.push({ site, block, summary });

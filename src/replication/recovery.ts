@@ -1,36 +1,103 @@
-import { systemClock } from '../clock.ts';
+import { systemClock, type Clock } from '../clock.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import type { Signals } from '../signals.ts';
 import { connectForOneService } from '../postgres/service-connection.ts';
+import { findLostBlock, type LostBlock } from './own-stream.ts';
 import { readIdentity, readPeers, requirePeer, type Peer } from './peer.ts';
-import { pullMissingBlocks } from './pull.ts';
-import { repairBlock } from './repair-orders.ts';
 import { readStreamHeads, type StreamHead } from './stream-heads.ts';
+import { takeBackBlocks, takeBackRest } from './take-back.ts';
 
-type StreamHeads = ReadonlyMap<string, StreamHead>;
-
-/**
- * Takes back from a peer what it knows of this site's own stream and this site does not: after a backup was restored, say.
- * The site takes no commands meanwhile.
- * @returns events taken back
- * @throws whatever pg throws; what was taken back until then stays
- */
-export async function takeBackOwnStream(here: Queryable, there: Queryable): Promise<number> {
-  const own = [...(await readStreamHeads(here)).values()].find((head) => head.own);
-  const theirs = own === undefined ? undefined : (await readStreamHeads(there)).get(own.site);
-  if (own === undefined || theirs === undefined) return 0;
-  let events = 0;
-  for (let number = own.number + 1n; number <= theirs.number; number += 1n) {
-    await pullMissingBlocks({ source: there, target: here, stream: own.site, from: number, to: number });
-    events += await repairBlock(here, there, own.site, String(number));
-  }
-  return events;
+interface RecoveryOptions {
+  readonly clock: Clock;
+  readonly signals: Signals;
 }
 
-/** Whether the peer knows more of this site's own stream than this site does. */
-export function knowsMoreOfUs(ours: StreamHeads, theirs: StreamHeads): boolean {
-  const own = [...ours.values()].find((head) => head.own);
-  return own !== undefined && (theirs.get(own.site)?.number ?? 0n) > own.number;
+interface Ends {
+  readonly here: Queryable;
+  readonly there: Queryable;
+  /** The site at the other end. */
+  readonly peer: string;
+}
+
+/** Events that no peer has are not waited for longer: checking blocks again will tell of them. */
+const patienceMs = 60_000;
+
+/**
+ * What a site does that was restored from an older state: its peers have blocks that it once sealed and has not. It takes no
+ * commands until it has all of that back, from every peer: one that was not asked might have what nobody else has, and this
+ * site would seal other blocks with the same numbers. One object for all links of a daemon.
+ */
+export class Recovery {
+  readonly #options: RecoveryOptions;
+  /** Peers that have given all they have. */
+  readonly #asked = new Set<string>();
+  /** Blocks that peers have under this site's name and it has not sealed: told once. */
+  readonly #disputed = new Set<string>();
+  #unsealed = 0;
+  #since: number | undefined;
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes back what the peer has of this site's own stream and this site has not, and opens the site again when this was the
+   * last one. @throws whatever pg throws; what was taken back until then stays
+   */
+  async step(ends: Ends, theirs: ReadonlyMap<string, StreamHead>): Promise<void> {
+    const { here, there, peer } = ends;
+    const lost = await findLostBlock(here, there, theirs);
+    if (lost?.disputed !== undefined) await this.#dispute(ends, lost);
+    else if (lost !== undefined && (await beginRecovery(here, lost))) {
+      this.#options.signals.emit('site.recovering', { from: peer });
+      if (lost.isForked) await here.query('select taskledger.give_up_blocks($1)', [String(lost.number)]);
+      await takeBackBlocks(here, there, lost);
+    }
+    if (await isRecovering(here)) await this.#finish(ends);
+    else this.#forget();
+  }
+
+  async #finish({ here, there, peer }: Ends): Promise<void> {
+    const { clock, signals } = this.#options;
+    const { events, missing } = await takeBackRest(here, there);
+    this.#unsealed += events;
+    this.#asked.add(peer);
+    const peers = (await readPeers(here)).map(({ site }) => site);
+    if (!peers.every((site) => this.#asked.has(site))) return;
+    this.#since ??= clock.monotonic();
+    if (missing > 0 && clock.monotonic() - this.#since < patienceMs) return;
+    const { rows } = await here.query('select taskledger.end_recovery($1, $2) as incarnation', [peers, this.#unsealed]);
+    const { incarnation } = rows[0] as { incarnation: number | null };
+    this.#forget();
+    if (incarnation !== null) signals.emit('site.recovered', { incarnation });
+  }
+
+  #forget(): void {
+    this.#asked.clear();
+    this.#unsealed = 0;
+    this.#since = undefined;
+  }
+
+  /** Nothing is taken that this site has not signed: who can write at a peer must not be able to stop this site, or fill its stream. */
+  async #dispute({ here, peer }: Ends, { site, number, hash, disputed }: LostBlock): Promise<void> {
+    const name = `${peer} ${number} ${hash}`;
+    // Nothing can be recorded while it recovers: it will be found again.
+    if (this.#disputed.has(name) || (await isRecovering(here))) return;
+    const summary = `Site ${peer} has a block ${number} of site ${site} that is not one this site has sealed: ${disputed}.`;
+    const details = JSON.stringify({ peer, site, block: String(number), hash });
+    await here.query('select taskledger.raise_incident($1, $2, $3)', ['disputed_block', summary, details]);
+    this.#disputed.add(name);
+    this.#options.signals.emit('block.disputed', { peer, block: String(number), summary });
+  }
+}
+
+/** False while the block may be one that this site is sealing just now. */
+async function beginRecovery(here: Queryable, { number, hash }: LostBlock): Promise<boolean> {
+  const { rows } = await here.query(
+    "select coalesce(taskledger.begin_recovery($1, decode($2, 'hex')), false) as begun",
+    [String(number), hash],
+  );
+  return (rows[0] as { begun: boolean }).begun;
 }
 
 /** Whether this site is recovering. */
@@ -39,61 +106,40 @@ export async function isRecovering(here: Queryable): Promise<boolean> {
   return (rows[0] as { recovering: boolean }).recovering;
 }
 
-/**
- * Which peers a site that recovers has everything from. It is opened again once that is all of them: one that was not asked
- * might know blocks that nobody else does, and this site would seal others with the same numbers. One object per process.
- */
-export class Recovery {
-  readonly #asked = new Set<string>();
-
-  /** Notes that this peer knows nothing more of this site's stream, and opens the site when it was the last one. */
-  async hasAll(here: Queryable, peer: string, signals: Signals): Promise<void> {
-    if (!(await isRecovering(here))) {
-      this.#asked.clear();
-      return;
-    }
-    this.#asked.add(peer);
-    const peers = (await readPeers(here)).map(({ site }) => site);
-    if (!peers.every((site) => this.#asked.has(site))) return;
-    const { rows } = await here.query('select taskledger.end_recovery($1) as incarnation', [peers]);
-    const { incarnation } = rows[0] as { incarnation: number | null };
-    this.#asked.clear();
-    if (incarnation !== null) signals.emit('site.recovered', { incarnation });
-  }
-}
-
 /** A peer that takes longer to answer is away, as far as a start is concerned. */
 const askMs = 2000;
 
 /**
- * Asks every peer, before this site seals its first block, whether it knows more of this site's stream. A restored backup
- * would otherwise seal other events under the numbers of blocks that its peers have. Peers that are away are not waited for.
+ * Asks every peer, before this site seals its first block, whether it has blocks that this site has lost: it would seal others
+ * under their numbers. Peers that are away are not waited for: a site must be able to work alone. If it was restored, and one
+ * of them has more, that is found when it is back, and those blocks are given up (give_up_blocks).
  * @throws whatever pg throws, of this site
  */
 export async function askPeersAboutUs(connectionString: string): Promise<void> {
   const here = await connectForOneService(connectionString, 'taskledger link');
   try {
-    const ours = await readStreamHeads(here);
-    const answers = await Promise.all((await readPeers(here)).map((peer) => knowsMore(peer, ours)));
-    if (answers.includes(true)) await here.query('select taskledger.begin_recovery()', []);
+    for (const lost of await Promise.all((await readPeers(here)).map((peer) => askPeer(here, peer)))) {
+      if (lost !== undefined && lost.disputed === undefined) await beginRecovery(here, lost);
+    }
   } finally {
     await here.end();
   }
 }
 
-async function knowsMore(peer: Peer, ours: StreamHeads): Promise<boolean> {
-  const ask = async (): Promise<boolean> => {
+async function askPeer(here: Queryable, peer: Peer): Promise<LostBlock | undefined> {
+  const ask = async (): Promise<LostBlock | undefined> => {
     const there = await connectForOneService(peer.url, 'taskledger link', askMs);
     try {
       requirePeer(peer, await readIdentity(there));
-      return knowsMoreOfUs(ours, await readStreamHeads(there));
+      return await findLostBlock(here, there, await readStreamHeads(there));
     } finally {
       await there.end();
     }
   };
   const answered = new AbortController();
   try {
-    return await Promise.race([ask().catch(() => false), systemClock.sleep(askMs, answered.signal).then(() => false)]);
+    const tooLate = systemClock.sleep(askMs, answered.signal).then(() => undefined);
+    return await Promise.race([ask().catch(() => undefined), tooLate]);
   } finally {
     answered.abort();
   }

@@ -1,5 +1,5 @@
 import type { Queryable } from '../postgres/queryable.ts';
-import { pullEvents } from './pull.ts';
+import { pullBlock, pullEvents, pullKeys } from './pull.ts';
 import type { StreamHead } from './stream-heads.ts';
 
 export interface Repaired {
@@ -26,22 +26,42 @@ export async function carryOutRepairs(
   heads: ReadonlyMap<string, StreamHead>,
 ): Promise<Repaired[]> {
   const { rows } = await here.query(
-    'select id::text as id, site, block::text as block from taskledger.repairs where done_at is null order by id limit 100',
+    // The last one first: each block says which one before it is right.
+    `select id::text as id, site, block::text as block from taskledger.repairs
+      where done_at is null order by site, repairs.block desc limit 100`,
     [],
   );
   const repaired: Repaired[] = [];
   for (const { id, site, block } of rows as Order[]) {
     const head = heads.get(site);
     if (head === undefined || head.proved < BigInt(block) || head.haltedAt === BigInt(block)) continue;
-    const events = await repairBlock(here, there, site, block);
+    await repairBlock({ here, there, stream: site, block });
+    const events = await repairEvents(here, there, site, block);
     await here.query('select taskledger.finish_repair($1, $2, $3)', [id, peer, events]);
     repaired.push({ stream: site, block: BigInt(block), events });
   }
   return repaired;
 }
 
+interface Repair {
+  readonly here: Queryable;
+  readonly there: Queryable;
+  readonly stream: string;
+  readonly block: string;
+}
+
+/** Puts a block itself right, and takes out what was put beside it; brings the keys of its site, which may be missing too. */
+async function repairBlock({ here, there, stream, block }: Repair): Promise<void> {
+  const { rows } = await here.query('select own from taskledger.stream_heads() where site = $1', [stream]);
+  const [{ own }] = rows as [{ own: boolean }];
+  if (!own) await pullKeys({ source: there, target: here, stream });
+  const given = await pullBlock(there, stream, block);
+  if (given === undefined) return;
+  await here.query('select taskledger.repair_block($1, $2, $3)', [stream, block, given]);
+}
+
 /** Puts the events of a block right. @returns how many */
-export async function repairBlock(here: Queryable, there: Queryable, stream: string, block: string): Promise<number> {
+export async function repairEvents(here: Queryable, there: Queryable, stream: string, block: string): Promise<number> {
   let repaired = 0;
   for await (const events of pullEvents(there, stream, [block])) {
     const { rows } = await here.query('select taskledger.repair_events($1, $2, $3) as events', [stream, block, events]);

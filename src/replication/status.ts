@@ -24,6 +24,16 @@ export interface HaltedStream {
   readonly why: string;
 }
 
+/** Something that is not as it must be, and that nobody has dealt with yet, at whichever site. */
+export interface OpenIncident {
+  /** Where it was raised. */
+  readonly site: string;
+  readonly seq: bigint;
+  readonly kind: string;
+  readonly summary: string;
+  readonly raisedAt: Date;
+}
+
 /** A site, and how it is with its peers. */
 export interface SiteStatus {
   readonly site: string;
@@ -40,6 +50,8 @@ export interface SiteStatus {
   /** Rows that arrived under an identity that was taken by something else. */
   readonly quarantined: number;
   readonly openIncidents: number;
+  /** The latest of them, as many as twenty. */
+  readonly incidents: readonly OpenIncident[];
   /** Every peer answers, and every site has proven what the others recorded, but for the last 60 s. True without peers. */
   readonly inSync: boolean;
 }
@@ -59,6 +71,7 @@ export async function readSiteStatus(db: Queryable): Promise<SiteStatus> {
     peers,
     proofs,
     halted: await readHalted(db),
+    incidents: await readOpenIncidents(db),
   };
   return { ...status, inSync: isInSync(status) };
 }
@@ -113,6 +126,15 @@ async function readProofs(db: Queryable): Promise<ProofStatus[]> {
     blocksBehind: BigInt(row.blocks_behind),
     behindMs: row.behind_ms,
   }));
+}
+
+async function readOpenIncidents(db: Queryable): Promise<OpenIncident[]> {
+  const { rows } = await db.query(
+    `select i.site, i.seq::text as seq, i.kind, i.summary, i.raised_at as "raisedAt"
+       from taskledger.incidents i where i.closed_at is null order by i.raised_at desc, i.site, i.seq desc limit 20`,
+    [],
+  );
+  return (rows as (Omit<OpenIncident, 'seq'> & { seq: string })[]).map((row) => ({ ...row, seq: BigInt(row.seq) }));
 }
 
 async function readHalted(db: Queryable): Promise<HaltedStream[]> {

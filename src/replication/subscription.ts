@@ -3,7 +3,10 @@ import type { Peer } from './peer.ts';
 
 /** What feeds this site from a peer: the slot there, the subscription here. */
 export interface SubscriptionState {
-  /** `reserved`, `extended`, `unreserved`, `lost`; `absent` when there is no slot. */
+  /**
+   * `reserved`, `extended`, `unreserved`, `lost`; `absent` when there is no slot; `ahead` when this site has confirmed more than
+   * the peer's server has written: it was restored from an older state, and would ship nothing until it has written as much again.
+   */
   readonly slot: string;
   /** A server of this site is connected to the slot. */
   readonly active: boolean;
@@ -17,7 +20,7 @@ export interface SubscriptionState {
 /** @param peerDb - a connection to the peer @param db - this site */
 export async function readSubscription(peerDb: Queryable, db: Queryable, peer: Peer): Promise<SubscriptionState> {
   const there = await peerDb.query(
-    `select coalesce(s.wal_status, 'lost') as slot, s.active, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn), 0)::float8 as retained
+    `select case when s.confirmed_flush_lsn > pg_current_wal_lsn() then 'ahead' else coalesce(s.wal_status, 'lost') end as slot, s.active, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn), 0)::float8 as retained
        from pg_replication_slots s where s.slot_name = $1`,
     [peer.slot],
   );
@@ -41,7 +44,7 @@ export async function readSubscription(peerDb: Queryable, db: Queryable, peer: P
 
 /** Whether what feeds this site must be made anew: then what was recorded meanwhile is pulled. */
 export function isBroken({ slot, subscription }: SubscriptionState): boolean {
-  return slot === 'absent' || slot === 'lost' || subscription !== 'enabled';
+  return slot === 'absent' || slot === 'lost' || slot === 'ahead' || subscription !== 'enabled';
 }
 
 /**

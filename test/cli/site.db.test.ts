@@ -4,6 +4,7 @@ import path from 'node:path';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { verifyLog } from '../../src/audit/verify.ts';
+import { raiseIncident } from '../support/incidents.ts';
 import { testLedger, type TestLedger } from '../support/ledger.ts';
 import { loginWith } from '../support/logins.ts';
 import { placeForKeys } from '../support/site-key-file.ts';
@@ -170,4 +171,22 @@ test('a key that others can read, that is none, or of another site is refused, a
   chmodSync(file, 0o644);
   expect(await init('--key', file)).toEqual([2, 'TASKLEDGER_SITE_KEY_INVALID']);
   expect(await init('--key', path.join(file, 'nowhere', 'key'))).toEqual([2, 'TASKLEDGER_SITE_KEY_INVALID']);
+});
+
+test('site dismiss closes an incident for a reason that goes into the history, and nothing else', async () => {
+  const t = await testLedger();
+  const seq = await raiseIncident(t.pool, 'A row is not what it was.');
+  const dismiss = (...args: string[]) => runCli(['site', 'dismiss', ...args, '--json'], { url: t.url });
+  const without = await dismiss(`ams/${seq}`);
+  expect(without.status).toBe(2);
+  const unknown = await dismiss('ams/1', '--reason', 'none');
+  expect([unknown.status, unknown.error()['error']]).toEqual([1, 'TASKLEDGER_NOT_FOUND']);
+  await t.pool.query("insert into taskledger.faults (site, block, incident) values ('ams', 1, $1)", [seq]);
+  const still = await dismiss(`ams/${seq}`, '--reason', 'none');
+  expect([still.status, still.error()['error']]).toEqual([1, 'TASKLEDGER_WRONG_STATE']);
+  await t.pool.query('delete from taskledger.faults');
+  const closed = await dismiss(`ams/${seq}`, '--reason', 'a restored backup');
+  expect([closed.status, closed.objects()]).toEqual([0, [{ incident: `ams/${seq}`, closed: true }]]);
+  const { rows } = await t.pool.query("select data from taskledger.events where type = 'incident.closed'");
+  expect(rows).toEqual([{ data: { incident: ['ams', seq], resolution: 'a restored backup' } }]);
 });

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addSiteAdd } from './add.ts';
+import { addSiteDismiss } from './dismiss.ts';
 import { addSiteInit } from './init.ts';
 import { addSiteRemove } from './remove.ts';
 import { addSiteRepair } from './repair.ts';
@@ -11,5 +12,6 @@ export function addSite(program: Command): void {
   addSiteAdd(site);
   addSiteRemove(site);
   addSiteRepair(site);
+  addSiteDismiss(site);
   addSiteStatus(site);
 }

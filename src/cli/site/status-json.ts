@@ -1,4 +1,5 @@
 import type { StoredBlock } from '../../events/blocks/stored-block.ts';
+import { formatPosition } from '../../events/position.ts';
 import type { PeerStatus } from '../../replication/peer-status.ts';
 import type { ProofStatus, SiteStatus } from '../../replication/status.ts';
 
@@ -24,6 +25,12 @@ export function statusJson(status: SiteStatus): object {
     halted: status.halted,
     quarantined: status.quarantined,
     open_incidents: status.openIncidents,
+    incidents: status.incidents.map((incident) => ({
+      incident: formatPosition(incident),
+      kind: incident.kind,
+      summary: incident.summary,
+      raised_at: timeJson(incident.raisedAt),
+    })),
   };
 }
 

@@ -1,4 +1,5 @@
 import { systemClock } from '../../clock.ts';
+import { formatPosition } from '../../events/position.ts';
 import type { PeerStatus } from '../../replication/peer-status.ts';
 import type { SiteStatus } from '../../replication/status.ts';
 import { durationText } from '../duration-text.ts';
@@ -47,7 +48,8 @@ function peerLines(status: SiteStatus, terminal: Terminal): string[] {
       red(`Stream ${site} is read no further than before block ${block}: ${printable(why)}`),
     ),
     ...(status.quarantined > 0 ? [red(`${status.quarantined} rows are in quarantine: taskledger.quarantine`)] : []),
-    ...(status.openIncidents > 0 ? [red(`${status.openIncidents} incidents are open: taskledger.incidents`)] : []),
+    ...(status.openIncidents > 0 ? [red(`${status.openIncidents} incidents are open (taskledger site dismiss):`)] : []),
+    ...status.incidents.map((incident) => `  ${formatPosition(incident)}  ${printable(incident.summary)}`),
     status.inSync
       ? green('In sync: everything older than 60 s is proven at every site.')
       : yellow('Not in sync: a site does not answer, or something older than 60 s is not proven everywhere.'),

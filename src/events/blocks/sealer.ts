@@ -101,11 +101,21 @@ export class Sealer {
     return this.#connection;
   }
 
+  /** What is done before leading may take longer than the session may be silent. */
+  async #prepare(connection: ServiceConnection): Promise<void> {
+    const { clock, beforeLeading } = this.#options;
+    const prepared = beforeLeading?.().then(() => true) ?? Promise.resolve(true);
+    prepared.catch(() => undefined);
+    while (!(await Promise.race([prepared, clock.sleep(silentMs / 3).then(() => false)]))) {
+      await connection.query('select', []);
+    }
+  }
+
   async #lead(connection: ServiceConnection): Promise<boolean> {
     if (this.#leads) return true;
     const { rows } = await connection.query(leaderLock, []);
     const { leads } = rows[0] as { leads: boolean };
-    if (leads) await this.#options.beforeLeading?.();
+    if (leads) await this.#prepare(connection);
     this.#leads = leads;
     if (leads) this.#options.signals.emit('seal.leading', { keyId: this.#options.key.keyId });
     return this.#leads;
