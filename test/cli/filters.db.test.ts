@@ -65,5 +65,5 @@ test('list shows how far running attempts are', async () => {
   expect((await listed('--json')).objects()).toMatchObject([
     { id, progress: { fraction: 0.999, message: 'nearly\u001b[2J' } },
   ]);
-  expect((await listed()).stdout).toMatch(/leased +1 {2}99 %/);
+  expect((await listed()).stdout).toMatch(/leased +1 {2}– +99 %/);
 });

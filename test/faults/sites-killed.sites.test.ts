@@ -1,11 +1,7 @@
-import { execFile } from 'node:child_process';
-import path from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EmbeddedPostgres } from '../../src/postgres/embedded/embedded-server.ts';
 import { assertConverged } from '../support/converged.ts';
 import { spawnDaemon } from '../support/daemon-process.ts';
-import { differencesFromLog } from '../support/ledger.ts';
 import { scaled } from '../support/scale.ts';
 import { siteLinks } from '../support/site-links.ts';
 import { expectKept, startLoad } from '../support/site-load.ts';
@@ -16,7 +12,6 @@ const limitMs = 60_000 + scaled(30_000);
 const faultMs = scaled(1000);
 const withinMs = 30_000;
 const names = ['ams', 'fra', 'lon'];
-const copy = promisify(execFile);
 
 let servers: EmbeddedPostgres[] = [];
 beforeAll(async () => {
@@ -62,35 +57,6 @@ test(
     await load.stop();
     await assertConverged(sites, { withinMs });
     await expectKept(load, sites);
-  },
-  limitMs,
-);
-
-test(
-  'I1, I10: a site that comes back with an older copy of its data directory, under load, gets back all it has lost by itself',
-  async () => {
-    const sites = await openSites(names, { servers });
-    const ams = sites[0]!;
-    const load = await startLoad(sites);
-    await Promise.all(sites.map((site) => load.more(site, 20)));
-    const older = await keepCopy(servers[0]!);
-    await Promise.all(sites.map((site) => load.more(site, 50)));
-    // In the middle of it: what it had not sealed is at its peers, or nowhere.
-    const lost = new Set(load.acknowledged.get('ams'));
-    await servers[0]!.kill();
-    const recovered = ams.signals.next('site.recovered');
-    await older.putBack();
-    await recovered;
-    await Promise.all(sites.map((site) => load.more(site, 20)));
-    await load.stop();
-    await assertConverged(sites, { withinMs, afterIncidents: true });
-    // Its runner may have run again, before it knew, what had been run: no database can undo that.
-    const effects = new Map([...load.effects].filter(([name]) => name !== 'ams'));
-    const known = [...load.acknowledged.get('ams')!].filter((id) => !lost.has(id));
-    expect(await missingAt(ams, [...lost])).toEqual(await missingAt(sites[1]!, [...lost]));
-    expect((await missingAt(ams, [...lost])).length).toBeLessThanOrEqual(unsealedMost);
-    await expectKept({ ...load, effects, acknowledged: new Map([...load.acknowledged, ['ams', known]]) }, sites);
-    expect(await differencesFromLog(ams)).toEqual([]);
   },
   limitMs,
 );
@@ -158,32 +124,6 @@ test(
   },
   limitMs,
 );
-
-/** What was acknowledged and had left the site by no way yet when it was killed: at most what clients got in that moment. */
-const unsealedMost = 10;
-
-async function missingAt({ pool }: TestSite, ids: readonly string[]): Promise<string[]> {
-  const { rows } = await pool.query<{ id: string }>(
-    'select x.id from unnest($1::uuid[]) x(id) where not exists (select from taskledger.events e where e.task_id = x.id and e.version = 1)',
-    [ids],
-  );
-  return rows.map(({ id }) => id);
-}
-
-/** Keeps what is in the data directory of a server, which is killed for that and started again. */
-async function keepCopy(server: EmbeddedPostgres): Promise<{ putBack(): Promise<void> }> {
-  const [data, kept] = [path.join(server.dataDir, 'data'), path.join(server.dataDir, 'older')];
-  await server.kill();
-  await copy('cp', ['-a', data, kept]);
-  await server.restart();
-  return {
-    async putBack() {
-      await copy('rm', ['-rf', data]);
-      await copy('mv', [kept, data]);
-      await server.restart();
-    },
-  };
-}
 
 /** Up to which block `at` has proven what `site` recorded. */
 async function headOf(site: TestSite, at: TestSite): Promise<number> {

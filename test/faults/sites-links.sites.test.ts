@@ -28,6 +28,10 @@ async function threeAtWork(): Promise<Three> {
   const sites = await openSites(['ams', 'fra', 'lon'], { via: links.via });
   const load = await startLoad(sites);
   await Promise.all(sites.map((site) => load.more(site, 20)));
+  // A way that is cut in the middle of the first transaction holds the stream until the server gives it up (wal_receiver_timeout).
+  for (const site of sites) {
+    for (const at of sites) await expect.poll(() => eventsOf(site, at), { timeout: 20_000 }).toBeGreaterThan(0);
+  }
   const [ams, fra] = sites;
   return { ams: ams!, fra: fra!, sites, links, load };
 }

@@ -42,7 +42,7 @@ test('a queue never has more tasks leased than its rule allows, whoever claims a
 
 test('a place is free again however the lease ended', async () => {
   const t = await testLedger();
-  await t.ledger.submitMany('some.task', items(9));
+  await t.ledger.submitMany('some.task', items(12));
   await t.ledger.queues.set('default', { concurrency: 2 });
   for (const kind of ['completed', 'failed', 'retry', 'released'] as const) {
     const claim = await claimSome(t.pool, 2, { maxTasks: 10 });
@@ -66,8 +66,10 @@ test('what was leased before the rule was set takes its place, and what is rebui
   await claimSome(t.pool, 1, { maxTasks: 10 });
   expect(await claimAs(t.pool)).toBeUndefined();
   expect(await differencesFromLog(t)).toEqual([]);
+  // As a claim says once every transaction of the server that is older than the rule has ended: other tests have some.
+  await t.pool.query('update taskledger.rules set changed_in = null');
   await t.pool.query('truncate taskledger.places');
-  expect(await differencesFromLog(t, undefined)).toHaveLength(4);
+  expect(await differencesFromLog(t)).toHaveLength(4);
   await rebuildOpenTasks(t.pool);
   expect(await differencesFromLog(t)).toEqual([]);
   expect(await claimAs(t.pool)).toBeUndefined();
@@ -157,7 +159,7 @@ test('in no stretch of time do more tasks begin than the rate brings and the buc
   expect(got).toBe(tasks);
   const times = await leaseTimes(t);
   const excess = times.flatMap((from, i) =>
-    times.map((to, j) => j - i + 1 - rate.burst - ((to - from) * rate.count) / rate.per),
+    times.slice(i).map((to, later) => later + 1 - rate.burst - ((to - from) * rate.count) / rate.per),
   );
   expect(Math.max(...excess)).toBeLessThanOrEqual(1e-6);
 });
