@@ -45,7 +45,5 @@ test('every example of the page works on a task in the state it is about', async
     expect({ name, rows: rows.length > 0 }).toEqual({ name, rows: true });
   }
   const states = (await t.ledger.list({ name: 'payouts.pay' })).map(({ state }) => state);
-  expect(states.sort()).toEqual([
-    ...['aborted', 'completed', 'failed', 'failed', 'pending', 'pending', 'pending', 'pending', 'pending'],
-  ]);
+  expect(states.sort()).toEqual([...['aborted', 'completed', 'failed', 'failed', ...Array<string>(6).fill('pending')]]);
 });

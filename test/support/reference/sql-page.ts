@@ -28,6 +28,10 @@ export const offered = {
     example: `select taskledger.resolve('${exampleId}', 'completed', output => '{"reference":"R-7"}', reason => 'seen at the bank')`,
   },
   watch_task: { on: 'pending', example: `select taskledger.watch_task('${exampleId}', watcher => gen_random_uuid())` },
+  offered: {
+    on: 'pending',
+    example: "select count(*) as runners from taskledger.offered() where name = 'payouts.settle'",
+  },
   tasks: {
     on: 'failed',
     example: `select name, state, attempt, error from taskledger.tasks where id = '${exampleId}'`,
