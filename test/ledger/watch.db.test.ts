@@ -114,13 +114,16 @@ test('where no lines can come the story goes on, says why, and tells the lines w
   const claim = await claimSome(t.pool, 1);
   const ledger = await openLedger({ connectionString: t.url, clock: hasty });
   // As behind a pooler that lends a connection for a transaction: nothing is ever heard.
-  const options = { ...t.pool.options, connectionString: 'postgres://127.0.0.1:1/none' };
-  const deaf = await openLedger({
-    pool: Object.create(t.pool, { options: { value: options } }) as pg.Pool,
-    clock: hasty,
-  });
+  class Lent extends pg.Client {
+    constructor() {
+      super({ connectionString: t.url });
+    }
+  }
+  const pool = new pg.Pool({ connectionString: 'postgres://127.0.0.1:1/none', Client: Lent });
+  const deaf = await openLedger({ pool, clock: hasty });
   onTestFinished(async () => {
     await Promise.all([ledger.close(), deaf.close()]);
+    await pool.end();
   });
   const [one, other] = [watching(ledger, id), watching(deaf, id)];
   await expect.poll(() => one.seen.at(-1)).toBe('its runner sends nothing');
