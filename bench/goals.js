@@ -65,6 +65,13 @@ const atOnce = ({ memory }) => memory?.measures.find(({ phase }) => /at once/.te
 const released = ({ recovery }) =>
   Object.entries(recovery?.results ?? {}).find(([name]) => name.startsWith('kill -9 →'))?.[1].p99_ms / 1000;
 
+/** Infinite for none, which is no figure: not measured. */
+const worst = (values) => Math.max(...values);
+const figuresOf = (results, measure, figure) =>
+  Object.values(results?.measures[measure] ?? {}).map((found) => found[figure]);
+const aborted = (results, how) => results?.measures['abort → child gone'][how];
+const beyondGrace = (found) => found && (found.p99_ms - found.grace_ms) / 1000;
+
 /** Of what works on single events: the two that the bare log records for each task. */
 const besideBareLog = (value) => (results) => {
   const row = rowOf(results, 'drain', 'batches', 'bare-log');
@@ -284,6 +291,34 @@ const goals = [
     what: '`pool` over inline, per task',
     value: ({ isolation }) => isolation?.tasks.poolOverInlineMs,
     ...atMost(2, 'ms'),
+  },
+  {
+    id: 'P12',
+    part: 'hostile',
+    what: 'p99 of neighbours beside a hostile task ÷ without it',
+    value: ({ hostile }) => worst(Object.values(hostile?.measures.neighbours.p99_by_alone ?? {})),
+    ...atMost(2),
+  },
+  {
+    id: 'P12',
+    part: 'hostile',
+    what: 'place usable again after a hostile attempt',
+    value: ({ hostile }) => worst(figuresOf(hostile, 'place usable again', 'max_ms')) / 1000,
+    ...atMost(2, 's'),
+  },
+  {
+    id: 'P12',
+    part: 'hostile',
+    what: 'abort → child gone, p99',
+    value: ({ hostile }) => aborted(hostile, 'cooperative')?.p99_ms / 1000,
+    ...atMost(1.5, 's'),
+  },
+  {
+    id: 'P12',
+    part: 'hostile',
+    what: 'abort → child gone that ignores SIGTERM, beyond its grace, p99',
+    value: ({ hostile }) => beyondGrace(aborted(hostile, 'stubborn')),
+    ...atMost(2, 's'),
   },
   {
     id: 'P13',

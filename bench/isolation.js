@@ -2,35 +2,20 @@
 // child beside the same program started by hand. First the executions alone, one attempt after the other; then whole
 // tasks, by a runner with one place on a server of its own.
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { systemClock } from '../dist/clock.js';
 import { migrate, openLedger } from '../dist/index.js';
 import { Executions } from '../dist/runner/execute/executions.js';
 import { LogTail } from '../dist/runner/execute/log-tail.js';
+import { makeProject } from './project.js';
 import { startServer } from './server.js';
-import { temporaryDirectory } from './undo.js';
 
-const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 export const sizes = {
   full: { rounds: 5, warm: 500, starts: 12, tasks: 2000 },
   whole: { rounds: 3, warm: 300, starts: 6, tasks: 1000 },
   quick: { rounds: 2, warm: 100, starts: 3, tasks: 300 },
 };
-
-/** A user's project in a directory of its own: the handlers, the same as a program, and the package. */
-async function makeProject() {
-  const { directory, remove } = temporaryDirectory('isolation');
-  for (const name of ['isolation-handlers.js', 'isolation-bare.js'])
-    copyFileSync(here(name), path.join(directory, name));
-  writeFileSync(path.join(directory, 'package.json'), '{ "type": "module" }');
-  mkdirSync(path.join(directory, 'node_modules'));
-  symlinkSync(here('..'), path.join(directory, 'node_modules', 'taskledger'), 'junction');
-  const handlers = await import(pathToFileURL(path.join(directory, 'isolation-handlers.js')).href);
-  return { remove, handlers, bareProgram: path.join(directory, 'isolation-bare.js') };
-}
 
 /** What an execution asks of an attempt; nothing stops it. */
 const attemptOf = (handler, input) => ({
@@ -78,7 +63,7 @@ async function roundOf(executions, project, { warm, starts }, backwards) {
   const turns = [
     ['inline', warm, (i) => attemptIn(executions, inline, i)],
     ['pool', warm, (i) => attemptIn(executions, pool, i)],
-    ['bare', starts, (i) => startBare(project.bareProgram, i)],
+    ['bare', starts, (i) => startBare(path.join(project.directory, 'isolation-bare.js'), i)],
     ['process', starts, (i) => attemptIn(executions, fresh, i)],
   ];
   const ms = {};
@@ -152,7 +137,7 @@ async function measureTasks({ handlers: { inline, pool } }, load) {
 }
 
 export async function measure({ size, tell }) {
-  const project = await makeProject();
+  const project = await makeProject('isolation', ['isolation-handlers.js', 'isolation-bare.js']);
   try {
     const attempts = await measureAttempts(project, size);
     const tasks = await measureTasks(project, size);

@@ -78,6 +78,11 @@ export const parts = {
     file: './isolation.js',
     seconds: 25,
   },
+  hostile: {
+    what: 'what neighbours notice of an attempt that means harm, when its place is usable again, how long an aborted child lives',
+    file: './hostile.js',
+    seconds: 25,
+  },
   cold: { what: 'from the start of a program to its first task', file: './cold.js', seconds: 25 },
   functions: {
     what: 'what each SQL function costs with a million open tasks and no statistics',

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { defineTask, migrate, openLedger } from '../dist/index.js';
 import { startEmbeddedPostgres } from '../dist/postgres/embedded/start-embedded-postgres.js';
+import { inMilliseconds } from './milliseconds.js';
 import { settings } from './server.js';
 import { undoable } from './undo.js';
 
@@ -19,21 +20,6 @@ const holder = fileURLToPath(new URL('recovery-holder.js', import.meta.url));
 const held = defineTask({ name: 'bench.held' });
 const small = defineTask({ name: 'bench.small' });
 const ttlMs = 15_000;
-
-function percentile(sorted, share) {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
-}
-
-function summary(ms) {
-  const sorted = [...ms].sort((a, b) => a - b);
-  const round = (value) => Math.round(value * 10) / 10;
-  return {
-    samples: sorted.length,
-    p50_ms: round(percentile(sorted, 0.5)),
-    p99_ms: round(percentile(sorted, 0.99)),
-    max_ms: round(sorted.at(-1)),
-  };
-}
 
 /** Kills a runner that holds `tasks` leases; from then until each of them is started again by another runner. */
 async function releaseAfterKill(url, ledger, tasks) {
@@ -151,8 +137,8 @@ export async function measure({ size, tell: say }) {
     const ledger = await openLedger({ connectionString: server.url });
     const released = [];
     for (let i = 0; i < size.rounds; i += 1) released.push(...(await releaseAfterKill(server.url, ledger, 50)));
-    tell(`kill -9 → leased again, TTL ${ttlMs / 1000} s`, summary(released));
-    tell('abort → signal of the handler', summary(await abortToSignal(ledger, size.aborts)));
+    tell(`kill -9 → leased again, TTL ${ttlMs / 1000} s`, inMilliseconds(released));
+    tell('abort → signal of the handler', inMilliseconds(await abortToSignal(ledger, size.aborts)));
     tell('Postgres kill -9 under load', await restartUnderLoad(server, ledger, size.loadSeconds));
     await ledger.close();
     return { results };
