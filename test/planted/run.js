@@ -65,10 +65,13 @@ function tryAll(copy) {
   const whole = runTests(copy, tests);
   let allCaught = true;
   for (const { name, patch } of patches) {
-    const verdict =
-      whole.get(patch.fails) === 'passed' ? tryOne(copy, patch) : 'FAILS WITH THE GUARD TOO, or is not there';
+    const before = whole.get(patch.fails);
+    const { verdict, why } =
+      before?.why === ''
+        ? tryOne(copy, patch)
+        : { verdict: 'FAILS WITH THE GUARD TOO, or is not there', why: before?.why ?? '' };
     if (verdict !== 'caught') allCaught = false;
-    console.log(`${name.padEnd(32)} ${verdict.padEnd(10)} ${patch.test}: ${patch.fails}`);
+    console.log(`${name.padEnd(32)} ${verdict.padEnd(10)} ${patch.test}: ${patch.fails}${why && `\n    ${why}`}`);
   }
   return allCaught;
 }
@@ -80,16 +83,16 @@ function tryOne(copy, patch) {
       const file = path.join(copy, change.file);
       writeFileSync(file, applyChange(readFileSync(file, 'utf8'), change));
     }
-    const status = runTests(copy, [patch]).get(patch.fails);
+    const without = runTests(copy, [patch]).get(patch.fails);
     // A tree that does not even start shows nothing about the test.
-    if (status === undefined) return 'DID NOT RUN';
-    return status === 'failed' ? 'caught' : 'NOT CAUGHT';
+    if (without === undefined) return { verdict: 'DID NOT RUN', why: '' };
+    return { verdict: without.why === '' ? 'NOT CAUGHT' : 'caught', why: without.why };
   } finally {
     for (const [file, text] of originals) writeFileSync(path.join(copy, file), text);
   }
 }
 
-/** Runs the tests these patches name; answers `passed` or `failed` for each that was found. */
+/** Runs the tests these patches name; answers why it failed for each that was found, '' for one that passed. */
 function runTests(copy, tests) {
   const report = path.join(copy, 'planted-report.json');
   rmSync(report, { force: true });
@@ -107,14 +110,23 @@ function runTests(copy, tests) {
   } catch {
     // No report: nothing ran.
   }
-  const statusOf = (name) =>
-    results
-      .filter(({ fullName, status }) => fullName.includes(name) && status !== 'skipped')
-      .map(({ status }) => status);
   return new Map(
     tests.flatMap(({ fails }) => {
-      const found = statusOf(fails);
-      return found.length === 0 ? [] : [[fails, found.includes('failed') ? 'failed' : 'passed']];
+      const found = results.filter(({ fullName, status }) => fullName.includes(fails) && status !== 'skipped');
+      if (found.length === 0) return [];
+      const failed = found.find(({ status }) => status === 'failed');
+      return [[fails, { why: failed === undefined ? '' : firstLine(failed) }]];
     }),
+  );
+}
+
+/** What to read to see that a test failed of the guard, and not of a tree that does nothing any more. */
+function firstLine({ failureMessages }) {
+  return (
+    failureMessages
+      .join('\n')
+      .split('\n')
+      .find((line) => line.trim() !== '')
+      ?.slice(0, 200) ?? 'failed'
   );
 }
