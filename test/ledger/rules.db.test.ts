@@ -3,7 +3,7 @@ import { askForTasks, type Claim } from '../../src/ledger/claim.ts';
 import { rebuildOpenTasks } from '../../src/projections/open-tasks/rebuild-open-tasks.ts';
 import { differencesFromLog, testLedger, type TestLedger } from '../support/ledger.ts';
 import { defineTask } from '../../src/ledger/define-task.ts';
-import { claimAs, claimSome, expireLeases, inTransaction, settleAll } from '../support/leases.ts';
+import { claimAs, claimSome, expireLeases, inTransaction, settleAll, waitsForLock } from '../support/leases.ts';
 import { scaled } from '../support/scale.ts';
 
 const items = (count: number, more: object = {}): { input: number }[] =>
@@ -124,6 +124,22 @@ test('a rule somebody else is at is passed over, not waited for, and other lanes
   expect((await askForTasks(t.pool, request)).claim?.leases).toHaveLength(1);
   // Full is no reason to ask again soon: nobody knows when a place will be free.
   expect(await askForTasks(t.pool, request)).toEqual({ claim: undefined });
+});
+
+test('what was leased while a claim waited for the lock on its rule is counted', async () => {
+  const t = await testLedger();
+  await t.ledger.submitMany('some.task', items(4));
+  await t.ledger.queues.set('default', { concurrency: 1 });
+  const late = await inTransaction(t.pool, 'commit', async (tx) => {
+    // Rules can be read, and not locked, but by this transaction.
+    await tx.query('lock table taskledger.rules in exclusive mode');
+    const waiting = askForTasks(t.pool, request);
+    await waitsForLock(t, 'taskledger.claim(');
+    await claimSome(tx, 1, { maxTasks: 10 });
+    return { waiting };
+  });
+  expect(await late.waiting).toEqual({ claim: undefined });
+  expect(await differencesFromLog(t)).toEqual([]);
 });
 
 test('a paused queue gives nothing until it is resumed, and keeps what was set', async () => {
