@@ -26,7 +26,7 @@ interface Pair {
 
 /** Two sites that do not know each other, with an operator and a user for the links. */
 async function openPair(): Promise<Pair> {
-  const [ams, fra] = [await openSite('ams'), await openSite('fra')];
+  const [ams, fra] = await Promise.all([openSite('ams'), openSite('fra')]);
   const operator = await loginWith(ams.url, 'taskledger_operator');
   const linkUser = await loginWith(ams.url, 'taskledger_peer');
   await ams.pool.query(`alter role ${linkUser.name} replication`);
@@ -177,7 +177,7 @@ test('a subscription that cannot be made says why without the password of its UR
 
 test('site add lists every problem at once, each with its remedy, and writes nothing', async () => {
   const ams = await openSite('ams');
-  const empty = await createTestDatabase({ empty: true });
+  const empty = await createTestDatabase({ unnamed: true });
   onTestFinished(() => empty.drop());
   await migrate({ connectionString: empty.url, site: 'fra' });
   const auditor = await loginWith(ams.url, 'taskledger_auditor');

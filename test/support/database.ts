@@ -14,11 +14,14 @@ export interface TestDatabase extends AsyncDisposable {
   drop(): Promise<void>;
 }
 
-/** A database of this test's own, cloned from the migrated template; with `empty`, one without a schema. */
-export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
-  const { adminUrl, template } = inject('testServer');
+/**
+ * A database of this test's own, cloned from the migrated template; with `empty`, one without a schema; with `unnamed`, one
+ * whose site has no name before it is migrated.
+ */
+export async function createTestDatabase(options: { empty?: boolean; unnamed?: boolean } = {}): Promise<TestDatabase> {
+  const { adminUrl, template, unnamed } = inject('testServer');
   const name = testDatabaseName('test', Date.now());
-  await cloneDatabase(adminUrl, name, options.empty === true ? 'template0' : template);
+  await cloneDatabase(adminUrl, name, options.empty ? 'template0' : options.unnamed ? unnamed : template);
   const drop = async (): Promise<void> => {
     await withConnection(adminUrl, (client) => client.query(`drop database if exists ${name} with (force)`));
   };
@@ -26,7 +29,7 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
 }
 
 /** Copying needs the template for itself for a moment; several test files at once take turns. */
-async function cloneDatabase(adminUrl: string, name: string, template: string): Promise<void> {
+export async function cloneDatabase(adminUrl: string, name: string, template: string): Promise<void> {
   await withConnection(adminUrl, async (client) => {
     for (let attempt = 1; ; attempt += 1) {
       try {

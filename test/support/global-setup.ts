@@ -1,18 +1,24 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
+import { migrate } from '../../src/postgres/migrate.ts';
 import { urlOfDatabase, withConnection } from './admin-connection.ts';
 import { isLeftoverDatabase, testDatabaseName } from './test-database-names.ts';
 import { startTestServer } from './test-server.ts';
+import { makeUnnamedTemplate } from './unnamed-template.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The server of this run, and the database every test's own one is cloned from. */
-    testServer: { readonly kind: string; readonly adminUrl: string; readonly template: string };
+    /** The server of this run, and the databases that those of the tests are cloned from: of site `ams`, and of none yet. */
+    testServer: {
+      readonly kind: string;
+      readonly adminUrl: string;
+      readonly template: string;
+      readonly unnamed: string;
+    };
   }
 }
 
@@ -22,12 +28,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const server = await startTestServer();
   try {
     await dropLeftovers(server.adminUrl);
-    const template = await makeTemplate(server.adminUrl);
-    project.provide('testServer', { kind: server.kind, adminUrl: server.adminUrl, template });
+    const unnamed = await makeUnnamedTemplate(server.adminUrl);
+    const template = await makeTemplate(server.adminUrl, unnamed);
+    project.provide('testServer', { kind: server.kind, adminUrl: server.adminUrl, template, unnamed });
     return async () => {
-      await withConnection(server.adminUrl, (client) =>
-        client.query(`drop database if exists ${template} with (force)`),
-      );
+      await withConnection(server.adminUrl, async (client) => {
+        for (const name of [template, unnamed]) await client.query(`drop database if exists ${name} with (force)`);
+      });
       await server.stop();
     };
   } catch (error) {
@@ -48,20 +55,10 @@ function compile(): void {
     throw new Error('Compiling src for the tests failed; run `npm run build` to see why.');
 }
 
-/** Loaded late, so that this works while there are no migrations. */
-async function migrateTemplate(connectionString: string): Promise<void> {
-  const file = `${root}src/postgres/migrate.ts`;
-  if (!existsSync(file)) return;
-  const { migrate } = (await import(/* @vite-ignore */ file)) as {
-    migrate: (options: { connectionString: string; site: string }) => Promise<unknown>;
-  };
-  await migrate({ connectionString, site: 'ams' });
-}
-
-async function makeTemplate(adminUrl: string): Promise<string> {
+async function makeTemplate(adminUrl: string, unnamed: string): Promise<string> {
   const template = testDatabaseName('template', Date.now());
-  await withConnection(adminUrl, (client) => client.query(`create database ${template} template template0`));
-  await migrateTemplate(urlOfDatabase(adminUrl, template));
+  await withConnection(adminUrl, (client) => client.query(`create database ${template} template ${unnamed}`));
+  await migrate({ connectionString: urlOfDatabase(adminUrl, template), site: 'ams' });
   return template;
 }
 

@@ -10,11 +10,12 @@ import { startEmbeddedPostgres } from '../../src/postgres/embedded/start-embedde
 import { migrate } from '../../src/postgres/migrate.ts';
 import { readIdentity, type Transport } from '../../src/replication/peer.ts';
 import { createSignals, type Signals } from '../../src/signals.ts';
-import { urlOfDatabase, withConnection } from './admin-connection.ts';
-import { createTestDatabase } from './database.ts';
+import { urlOfDatabase } from './admin-connection.ts';
+import { cloneDatabase, createTestDatabase } from './database.ts';
 import { placeForKeys } from './site-key-file.ts';
 import { testDatabaseName } from './test-database-names.ts';
 import { testBinaries } from './test-server.ts';
+import { makeUnnamedTemplate } from './unnamed-template.ts';
 
 /** A site of a test: a database, its key, its ledger, and a daemon that can be stopped and started. */
 export interface TestSite {
@@ -45,11 +46,11 @@ interface SitesOptions {
 
 /** Sites with these names, each in a database of its own, all of them peers; everything ends with the test. */
 export async function openSites(names: readonly string[], options: SitesOptions = {}): Promise<TestSite[]> {
-  const sites: TestSite[] = [];
-  for (const [i, name] of names.entries()) {
+  const open = async (name: string, i: number): Promise<TestSite> => {
     const server = options.servers?.[i];
-    sites.push(await openSite(name, server === undefined ? undefined : await databaseOn(server)));
-  }
+    return await openSite(name, server === undefined ? undefined : await databaseOn(server));
+  };
+  const sites = await Promise.all(names.map(open));
   await joinSites(sites, options);
   // All of them, before any is taken away: a daemon makes a slot anew that is missing at its peer.
   onTestFinished(async () => {
@@ -66,10 +67,13 @@ export async function startSiteServers(count: number): Promise<EmbeddedPostgres[
   return await Promise.all(Array.from({ length: count }, start));
 }
 
+const unnamedOn = new WeakMap<EmbeddedPostgres, Promise<string>>();
+
 /** A database for one test; it goes with its server. */
 async function databaseOn(server: EmbeddedPostgres): Promise<string> {
+  if (!unnamedOn.has(server)) unnamedOn.set(server, makeUnnamedTemplate(server.url));
   const name = testDatabaseName('test', Date.now());
-  await withConnection(server.url, (client) => client.query(`create database ${name} template template0`));
+  await cloneDatabase(server.url, name, (await unnamedOn.get(server)) ?? '');
   return urlOfDatabase(server.url, name);
 }
 
@@ -91,7 +95,7 @@ export async function joinSites(
 
 /** A site that has no peers yet; `url` and `known`: of a database that is there, and the key it knows. */
 export async function openSite(name: string, url?: string, known?: SiteKey): Promise<TestSite> {
-  const database = url === undefined ? await createTestDatabase({ empty: true }) : undefined;
+  const database = url === undefined ? await createTestDatabase({ unnamed: true }) : undefined;
   const own = url ?? database?.url ?? '';
   if (database !== undefined) onTestFinished(() => database.drop());
   await migrate({ connectionString: own, site: name });
