@@ -1,11 +1,18 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../../src/clock.ts';
 import { childLimits, type LimitOptions } from '../../../src/ledger/child-limits.ts';
 import { defineTask, type Handler } from '../../../src/ledger/define-task.ts';
 import type { Cgroup } from '../../../src/runner/execute/limits/cgroup.ts';
-import { candidatesIn } from '../../../src/runner/execute/limits/cgroup-files.ts';
+import { candidatesIn, type Hierarchy } from '../../../src/runner/execute/limits/cgroup-files.ts';
+import { CgroupHome } from '../../../src/runner/execute/limits/cgroup-home.ts';
+import { Enclosure } from '../../../src/runner/execute/limits/enclosure.ts';
 import { launched } from '../../../src/runner/execute/limits/launcher.ts';
 import type { Layers } from '../../../src/runner/execute/limits/layers.ts';
 import { limitComplainedOf, limitThatEnded } from '../../../src/runner/execute/limits/limit-hit.ts';
+import { ProcessTrees } from '../../../src/runner/execute/limits/process-trees.ts';
 import { heldHandler, leasedLimits, requireHeld } from '../../../src/runner/execute/limits/require-limits.ts';
 
 const nothing: Layers = {
@@ -110,6 +117,26 @@ describe('what is started instead of a program', () => {
     const asUser = start({ memory: '64MB' }, { ...groups, namespace: 'user' });
     expect(asUser).toEqual(expect.arrayContaining(['--user', '--map-current-user']));
     expect(asUser.some((arg) => arg.includes('remount'))).toBe(false);
+  });
+});
+
+describe('the control group of a child', () => {
+  const memoryMaxOf = (limits: LimitOptions, layers: Layers, warm = false): number => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'taskledger-groups-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const hierarchy: Hierarchy = { version: 1, directory, mount: directory, controllers: ['memory'] };
+    const home = new CgroupHome([hierarchy], 'runner');
+    const around = { layers, home, warm, trees: new ProcessTrees(systemClock), clock: systemClock };
+    const { cgroup } = new Enclosure({ limits: limitsOf(limits), ...around });
+    expect(cgroup?.entrances).toEqual([path.join(directory, 'runner/child-1/cgroup.procs')]);
+    return Number(readFileSync(path.join(directory, 'runner/child-1/memory.limit_in_bytes'), 'utf8'));
+  };
+
+  test('has the limit of its memory, and on top of it what its directory in memory may hold', () => {
+    expect(memoryMaxOf({ memory: '64MB' }, groups)).toBe(64 * 2 ** 20);
+    expect(memoryMaxOf({ memory: '64MB', disk: '1MB' }, groups)).toBe(64 * 2 ** 20);
+    expect(memoryMaxOf({ memory: '64MB', disk: '1MB' }, { ...groups, tmpfs: true })).toBe(65 * 2 ** 20);
+    expect(memoryMaxOf({ memory: '64MB', disk: '1MB' }, { ...groups, tmpfs: true }, true)).toBe(64 * 2 ** 20);
   });
 });
 

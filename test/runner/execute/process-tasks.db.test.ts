@@ -167,3 +167,15 @@ test('a runner does not start with a handler that its module does not export', a
     message: expect.stringContaining('no such file'),
   });
 });
+
+test('a runner does not start where a limit that is required would not be held', async () => {
+  const t = await testLedger();
+  const handler = behaviour('tells');
+  // On no machine has the directory of a child that runs one attempt after the other a size of its own.
+  const limits = { disk: '1MB', required: ['disk'] } as const;
+  const isolation = { ...(handler.isolation as ProcessIsolation), isolation: 'pool', limits } as const;
+  await expect(t.run([{ ...handler, isolation }])).rejects.toMatchObject({
+    code: 'TASKLEDGER_LIMIT_NOT_HELD',
+    message: expect.stringContaining('disk 1MB of behaves.tells by'),
+  });
+});
