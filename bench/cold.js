@@ -1,7 +1,7 @@
 // How long nothing happens: from the start of a program, by npx as its users start it, to its first task, and of `dev` until it
 // is ready. Beside it what Node alone takes, and graphile-worker's own command.
 import { spawn } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
@@ -22,6 +22,8 @@ const word = 'the handler runs';
 /** A user's project: taskledger among its packages, a handler of each that says that it runs. */
 function makeProject() {
   const { directory, remove } = temporaryDirectory('cold');
+  // PostgreSQL refuses root: its server, as another user, must be able to reach the data directories in here.
+  chmodSync(directory, 0o711);
   const at = (...names) => path.join(directory, ...names);
   mkdirSync(at('node_modules', '.bin'), { recursive: true });
   mkdirSync(at('tasks'));
