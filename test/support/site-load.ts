@@ -24,7 +24,7 @@ const patienceMs = 20_000;
 const task = defineTask({ name: 'tickets.issue' });
 
 /**
- * Submits at every site, and runs what was submitted, until stopped; begins once each is replicated from by all others. A site
+ * Submits at every site, and runs what was submitted, until stopped; begins once each is replicated from by as many as there are others here. A site
  * that is away is tried again.
  */
 export async function startLoad(sites: readonly TestSite[]): Promise<SiteLoad> {
@@ -60,7 +60,7 @@ export async function startLoad(sites: readonly TestSite[]): Promise<SiteLoad> {
 async function whenReplicated({ pool }: TestSite, subscribers: number): Promise<void> {
   const read = async (): Promise<number | null> =>
     (await pool.query('select from pg_replication_slots where database = current_database() and active')).rowCount;
-  await expect.poll(read, { timeout: patienceMs, interval: 50 }).toBe(subscribers);
+  await expect.poll(read, { timeout: patienceMs, interval: 50 }).toBeGreaterThanOrEqual(subscribers);
 }
 
 async function startRunner({ ledger }: TestSite, lines: string[]): Promise<{ stop(drainMs?: number): Promise<void> }> {

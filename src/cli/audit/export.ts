@@ -76,10 +76,10 @@ function choiceOf({ site, from, to, since, until }: ExportOptions): BlockChoice 
 function requireOneKind({ task, site, from, to, since, until }: ExportOptions): void {
   const range = [site, from, to, since, until].some((option) => option !== undefined);
   const numbersAlone = (from !== undefined || to !== undefined) && site === undefined;
-  if ((task !== undefined) !== range && !numbersAlone) return;
+  if (!numbersAlone && (task === undefined || !range)) return;
   throw new LedgerError('TASKLEDGER_USAGE', {
-    expected: 'either --task, or a range: --site with --from and --to, or --since and --until',
-    found: task !== undefined ? 'both' : numbersAlone ? '--from or --to without --site' : 'neither',
+    expected: 'either --task, or a range: --site with --from and --to, or --since and --until; nothing for everything',
+    found: numbersAlone ? '--from or --to without --site' : 'both',
     remedy: 'For everything of a site: taskledger audit export --site NAME',
   });
 }
