@@ -91,6 +91,12 @@ test('what is exported and proven verifies offline; the same with one byte chang
 
   const proof = await runCli(['audit', 'prove', `ams/${(await t.sealed()).at(-1)}`], { url });
   expect((await runCli(['verify-bundle', await directory.file('proof', proof.stdout)])).status).toBe(0);
+  const all = await runCli(['audit', 'export'], { url });
+  const wholeTold = await runCli(['verify-bundle', await directory.file('all', all.stdout)]);
+  expect([wholeTold.status, wholeTold.stdout]).toEqual([
+    0,
+    expect.stringContaining('Every event of these blocks is there: ams 1 to'),
+  ]);
   const task = await runCli(['audit', 'export', '--task', t.task, '--payloads', 'withheld'], { url });
   expect(task.stdout).not.toContain('data_base64');
   const told = await runCli(['verify-bundle', await directory.file('task', task.stdout)]);
@@ -106,7 +112,7 @@ test('wrong usage is told, and a file is never overwritten', async () => {
   const file = await directory.file('there', 'mine');
   const cases: [args: string[], status: number, code: string][] = [
     [['audit', 'export', '--task', t.task, '--out', file], 1, 'TASKLEDGER_OUTPUT_NOT_WRITTEN'],
-    [['audit', 'export'], 2, 'TASKLEDGER_USAGE'],
+    [['audit', 'export', '--task', t.task, '--site', 'ams'], 2, 'TASKLEDGER_USAGE'],
     [['audit', 'export', '--from', '1'], 2, 'TASKLEDGER_USAGE'],
     [['audit', 'export', '--site', 'lon'], 1, 'TASKLEDGER_NOT_FOUND'],
     [['audit', 'prove', 'ams'], 2, 'TASKLEDGER_INVALID_ID'],

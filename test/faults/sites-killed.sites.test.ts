@@ -97,7 +97,7 @@ test(
 );
 
 test(
-  'I10: a daemon killed with -9 in the middle of a pull leaves nothing half done: the next one goes on',
+  'I10: a daemon killed with -9 while its site joins, at its slot and in the middle of a pull, leaves nothing half done: the next one goes on',
   async () => {
     const links = siteLinks();
     const sites = await openSites(names, { servers, via: links.via, serving: false });
@@ -109,10 +109,16 @@ test(
       );
     }
     await Promise.all([ams.serve(), lon.serve()]);
-    for (let kill = 0; kill < 3; kill += 1) {
-      const asked = links.way('fra', 'ams').loseRequest('json_agg(x)::text as events');
-      const daemon = spawnDaemon(fra.url, 'false', { keyFile: fra.keyFile! });
+    const way = links.way('fra', 'ams');
+    const steps = [
+      // The slot is there, and nobody at fra knows.
+      () => way.loseAnswer('pg_create_logical_replication_slot'),
       // After a part of the events was stored, and before the next one: the gate is closed.
+      ...Array.from({ length: 3 }, () => () => way.loseRequest('json_agg(x)::text as events')),
+    ];
+    for (const [kill, comes] of steps.entries()) {
+      const asked = comes();
+      const daemon = spawnDaemon(fra.url, 'false', { keyFile: fra.keyFile! });
       await asked;
       daemon.kill();
       expect(await daemon.died).toBe('SIGKILL');
@@ -121,6 +127,8 @@ test(
     await fra.serve();
     await assertConverged(sites, { withinMs });
     await expect.poll(() => gatesClosed(fra), { timeout: 10_000 }).toBe(0);
+    const slots = "select from pg_replication_slots where database = current_database() and slot_name like 'tl_fra_%'";
+    expect((await ams.pool.query(slots)).rowCount).toBe(1);
   },
   limitMs,
 );
