@@ -4,6 +4,7 @@ import { openLedger } from '../../src/open-ledger.ts';
 import type { EmbeddedPostgres } from '../../src/postgres/embedded/embedded-server.ts';
 import { startEmbeddedPostgres } from '../../src/postgres/embedded/start-embedded-postgres.ts';
 import { migrate } from '../../src/postgres/migrate.ts';
+import { inMemory } from './in-memory.ts';
 import type { TestLedger } from './ledger.ts';
 import { testBinaries } from './test-server.ts';
 
@@ -16,11 +17,8 @@ export interface OwnServer extends TestLedger {
  * @param dataDir default: a temporary one
  */
 export async function ledgerOnOwnServer(dataDir?: string): Promise<OwnServer> {
-  const server = await startEmbeddedPostgres({
-    binaries: testBinaries(),
-    dataDir,
-    settings: { max_connections: '250' },
-  });
+  const options = { binaries: testBinaries(), dataDir, settings: { max_connections: '250' } };
+  const server = await inMemory(() => startEmbeddedPostgres(options));
   onTestFinished(() => server.stop('immediate'));
   await migrate({ connectionString: server.url, site: 'ams' });
   const pool = new pg.Pool({ connectionString: server.url, max: 4 });

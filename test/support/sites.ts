@@ -12,6 +12,7 @@ import { readIdentity, type Transport } from '../../src/replication/peer.ts';
 import { createSignals, type Signals } from '../../src/signals.ts';
 import { urlOfDatabase } from './admin-connection.ts';
 import { cloneDatabase, createTestDatabase } from './database.ts';
+import { inMemory } from './in-memory.ts';
 import { placeForKeys } from './site-key-file.ts';
 import { testDatabaseName } from './test-database-names.ts';
 import { testBinaries } from './test-server.ts';
@@ -64,7 +65,7 @@ export async function openSites(names: readonly string[], options: SitesOptions 
 export async function startSiteServers(count: number): Promise<EmbeddedPostgres[]> {
   const settings = { wal_level: 'logical', max_connections: '150', wal_retrieve_retry_interval: '500ms' };
   const start = (): Promise<EmbeddedPostgres> => startEmbeddedPostgres({ binaries: testBinaries(), settings });
-  return await Promise.all(Array.from({ length: count }, start));
+  return await inMemory(() => Promise.all(Array.from({ length: count }, start)));
 }
 
 const unnamedOn = new WeakMap<EmbeddedPostgres, Promise<string>>();

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { PostgreSqlContainer } from '@testcontainers/postgresql';
 import { LedgerError } from '../../src/errors.ts';
 import { startEmbeddedPostgres } from '../../src/postgres/embedded/start-embedded-postgres.ts';
+import { inMemory } from './in-memory.ts';
 
 const dockerAnswerMs = 1_000;
 const containerImage = 'postgres:18.4';
@@ -43,7 +44,8 @@ export async function startTestServer(env: NodeJS.ProcessEnv = process.env): Pro
   const kind = await chooseTestServer(env);
   if (kind === 'url') return { kind, adminUrl: url ?? '', stop: () => Promise.resolve() };
   if (kind === 'embedded') {
-    const server = await startEmbeddedPostgres({ settings: testSettings, binaries: testBinaries(env) });
+    const options = { settings: testSettings, binaries: testBinaries(env) };
+    const server = await inMemory(() => startEmbeddedPostgres(options));
     return { kind, adminUrl: server.url, stop: () => server.stop('immediate') };
   }
   const command = ['postgres', ...Object.entries(testSettings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
