@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { errorCodeOf } from '../errors.ts';
+import { Repeated } from '../repeated.ts';
 import type { Signals } from '../signals.ts';
 import type { Service } from './service.ts';
 
@@ -19,31 +20,19 @@ const longestPauseMs = 15_000;
  * Runs one service until stopped. A run that fails is told by the signal `service.failed`, and tried again after a pause that
  * doubles from 1 s to 15 s; the first that succeeds again is told by `service.recovered`.
  */
-export class Supervised {
+export class Supervised extends Repeated {
   readonly #options: SupervisedOptions;
-  #stopping: AbortController | undefined;
-  #running: Promise<void> = Promise.resolve();
+  #failures = 0;
 
   constructor(options: SupervisedOptions) {
+    super(options.clock);
     this.#options = options;
   }
 
-  start(): void {
-    if (this.#stopping !== undefined) return;
-    this.#stopping = new AbortController();
-    this.#running = this.#loop(this.#stopping.signal);
-  }
-
   /** Resolves when the run under way has ended, and the service has let go of what it held. */
-  async stop(): Promise<void> {
-    this.#stopping?.abort();
-    this.#stopping = undefined;
-    await this.#running;
+  override async stop(): Promise<void> {
+    await super.stop();
     await this.#options.service.stop?.();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 
   /** One run. @throws whatever the service throws */
@@ -51,22 +40,19 @@ export class Supervised {
     await this.#options.service.runOnce();
   }
 
-  async #loop(stopped: AbortSignal): Promise<void> {
-    const { service, clock, signals } = this.#options;
-    for (let failures = 0; !stopped.aborted;) {
-      try {
-        await this.runOnce();
-        if (failures > 0) signals.emit('service.recovered', { service: service.name, failures });
-        failures = 0;
-      } catch (error) {
-        failures += 1;
-        const retryInMs = this.#pauseMs(failures);
-        signals.emit('service.failed', { service: service.name, code: errorCodeOf(error), retryInMs });
-        await clock.sleep(retryInMs, stopped);
-        continue;
-      }
-      await clock.sleep(service.everyMs, stopped);
+  protected override async step(): Promise<number> {
+    const { service, signals } = this.#options;
+    try {
+      await this.runOnce();
+    } catch (error) {
+      this.#failures += 1;
+      const retryInMs = this.#pauseMs(this.#failures);
+      signals.emit('service.failed', { service: service.name, code: errorCodeOf(error), retryInMs });
+      return retryInMs;
     }
+    if (this.#failures > 0) signals.emit('service.recovered', { service: service.name, failures: this.#failures });
+    this.#failures = 0;
+    return service.everyMs;
   }
 
   /** Spread, so that the services of many sites do not all come back to a server in the same moment. */

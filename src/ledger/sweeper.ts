@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { errorCodeOf } from '../errors.ts';
 import type { PreparedQueryable } from '../postgres/queryable.ts';
+import { Repeated } from '../repeated.ts';
 import type { Signals } from '../signals.ts';
 import { sweepOnce, type Swept } from './sweep.ts';
 
@@ -18,29 +19,12 @@ const maxTasks = 500;
  * Sweeps every second: every runner and daemon of a site does, so that one that is left alive is enough. Sweeps of several
  * processes do not wait for one another.
  */
-export class Sweeper {
+export class Sweeper extends Repeated {
   readonly #options: SweeperOptions;
-  #stopping: AbortController | undefined;
-  #running: Promise<void> = Promise.resolve();
 
   constructor(options: SweeperOptions) {
+    super(options.clock);
     this.#options = options;
-  }
-
-  start(): void {
-    if (this.#stopping !== undefined) return;
-    this.#stopping = new AbortController();
-    this.#running = this.#loop(this.#stopping.signal);
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping?.abort();
-    this.#stopping = undefined;
-    await this.#running;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 
   /** One sweep, to its end. @throws whatever pg throws */
@@ -60,16 +44,14 @@ export class Sweeper {
     return total;
   }
 
-  async #loop(stopped: AbortSignal): Promise<void> {
-    const { clock, signals, everyMs = 1000 } = this.#options;
-    while (!stopped.aborted) {
-      try {
-        await this.runOnce();
-      } catch (error) {
-        const code = errorCodeOf(error);
-        signals.emit('service.failed', { service: 'sweep', code, retryInMs: everyMs });
-      }
-      await clock.sleep(everyMs, stopped);
+  protected override async step(): Promise<number> {
+    const { signals, everyMs = 1000 } = this.#options;
+    try {
+      await this.runOnce();
+    } catch (error) {
+      const code = errorCodeOf(error);
+      signals.emit('service.failed', { service: 'sweep', code, retryInMs: everyMs });
     }
+    return everyMs;
   }
 }

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Clock } from '../../clock.ts';
+import { Repeated } from '../../repeated.ts';
 import type { Signals } from '../../signals.ts';
 import type { Offers } from '../offers.ts';
 import { InstalledPlugins } from './installed-plugins.ts';
@@ -25,15 +26,14 @@ const maxTold = 20;
  * The plugins of a runner: read at its start, when any manifest or secret file changed, and when asked to. What is wrong at the
  * start keeps it from starting; later it is told loudly, and what worked goes on working.
  */
-export class RunnerPlugins {
+export class RunnerPlugins extends Repeated {
   readonly #options: RunnerPluginsOptions;
   readonly #installed: InstalledPlugins;
   #reading: Promise<unknown> = Promise.resolve();
   #seen = '';
-  #stopping: AbortController | undefined;
-  #running: Promise<void> = Promise.resolve();
 
   constructor(options: RunnerPluginsOptions) {
+    super(options.clock);
     this.#options = options;
     this.#installed = new InstalledPlugins(options.directories, { taken: options.offers.ownNames });
   }
@@ -53,22 +53,6 @@ export class RunnerPlugins {
     const reading = this.#reading.then(() => this.#read(how));
     this.#reading = reading.catch(() => undefined);
     return reading;
-  }
-
-  start(): void {
-    if (this.#stopping !== undefined) return;
-    this.#stopping = new AbortController();
-    this.#running = this.#loop(this.#stopping.signal);
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping?.abort();
-    this.#stopping = undefined;
-    await this.#running;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 
   /** Reads them again if a file has changed. */
@@ -102,11 +86,9 @@ export class RunnerPlugins {
     return facts.join('\n');
   }
 
-  async #loop(stopped: AbortSignal): Promise<void> {
-    while (!stopped.aborted) {
-      await this.runOnce();
-      await this.#options.clock.sleep(lookEveryMs, stopped);
-    }
+  protected override async step(): Promise<number> {
+    await this.runOnce();
+    return lookEveryMs;
   }
 }
 
