@@ -21,12 +21,14 @@ export class FakeClock implements Clock {
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const sleeper = { untilMs: this.#ms + ms, wake: resolve };
-      this.#sleeping.add(sleeper);
-      signal?.addEventListener('abort', () => {
+      const wake = (): void => {
         this.#sleeping.delete(sleeper);
+        signal?.removeEventListener('abort', wake);
         resolve();
-      });
+      };
+      const sleeper = { untilMs: this.#ms + ms, wake };
+      this.#sleeping.add(sleeper);
+      signal?.addEventListener('abort', wake);
     });
   }
 
@@ -34,9 +36,7 @@ export class FakeClock implements Clock {
   async advance(ms: number): Promise<void> {
     this.#ms += ms;
     for (const sleeper of this.#sleeping) {
-      if (sleeper.untilMs > this.#ms) continue;
-      this.#sleeping.delete(sleeper);
-      sleeper.wake();
+      if (sleeper.untilMs <= this.#ms) sleeper.wake();
     }
     await allCaughtUp();
   }
