@@ -124,7 +124,15 @@ export class Runner {
     const onChange = (): void => {
       for (const part of this.#parts ?? []) part.handlersChanged();
     };
-    return new RunnerPlugins({ ...this.#around, directories, runner: this.name, offers: this.#offers, onChange });
+    const admit = (handlers: readonly Handler[]): Promise<void> => this.#hold(handlers);
+    return new RunnerPlugins({
+      ...this.#around,
+      directories,
+      runner: this.name,
+      offers: this.#offers,
+      admit,
+      onChange,
+    });
   }
 
   /** That what it offers is there, and that this machine holds it to what it requires. */
@@ -132,15 +140,20 @@ export class Runner {
     try {
       await requireProcessHandlers([...this.#handlers.values()]);
       await this.#plugins?.open();
-      const held = await heldHere(this.#offers.handlers, this.#caps);
-      if (held === undefined) return;
-      this.#offers.limit(held.leased);
-      const { layers, missing, told } = held;
-      this.#around.signals.emit('runner.limits', { runner: this.name, layers, missing, held: told });
+      await this.#hold(this.#offers.handlers);
     } catch (error) {
       this.#checked = undefined;
       throw error;
     }
+  }
+
+  /** Says what holds them to their limits here; leases tell it. @throws LedgerError TASKLEDGER_LIMIT_NOT_HELD */
+  async #hold(handlers: readonly Handler[]): Promise<void> {
+    const held = await heldHere(handlers, this.#caps);
+    if (held === undefined) return;
+    this.#offers.limit(held.leased);
+    const { layers, missing, told } = held;
+    this.#around.signals.emit('runner.limits', { runner: this.name, layers, missing, held: told });
   }
 
   /** The own site first. */

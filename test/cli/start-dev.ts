@@ -13,7 +13,8 @@ interface Ready {
 /** The present directory of a test’s commands, gone at its end. */
 export async function emptyDirectory(): Promise<string> {
   const directory = await mkdtemp(path.join(tmpdir(), 'taskledger-dev-'));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  // A server whose `dev` was killed still writes there until it has noticed.
+  onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 20 }));
   // The database's system user must be able to pass through.
   await chmod(directory, 0o755);
   return directory;

@@ -29,7 +29,7 @@ async function runningExamples(): Promise<{
   return { ledger, url, directory };
 }
 
-test('the examples run by their manifests, one is aborted half-way, and show explains each', async () => {
+test('the examples run by their manifests, one is aborted half-way, one is over its memory limit, and show explains each', async () => {
   const { ledger, url, directory } = await runningExamples();
   const submit = async (name: string, input: unknown): Promise<string> => (await ledger.submit(name, input)).id;
   const finished = { timeoutMs: 60_000 };
@@ -50,7 +50,7 @@ test('the examples run by their manifests, one is aborted half-way, and show exp
   expect(await show(settle)).toMatch(/state +completed[^]*run by +statements@1\.0\.0/);
   expect(await show(archive)).toMatch(/state +completed[^]*run by +archive@1\.0\.0/);
 
-  const lines = Array.from({ length: 2_000_000 }, (_, i) => `${i},m${i % 100},EUR,${i % 900}.50`);
+  const lines = Array.from({ length: 1_000_000 }, (_, i) => `${i},m${i % 100},EUR,${i % 900}.50`);
   await writeFile(file('many.csv'), `id,merchant,currency,amount\n${lines.join('\n')}\n`);
   const many = await submit('statements.settle', { transactions: file('many.csv'), report: file('many-report.csv') });
   await expect
@@ -62,4 +62,19 @@ test('the examples run by their manifests, one is aborted half-way, and show exp
   expect(aborted).toMatch(/state +aborted/);
   expect(aborted).toMatch(/progress +\d/);
   expect(aborted).toMatch(/run by +statements@1\.0\.0/);
-});
+
+  const input = JSON.stringify({ transactions: file('many.csv'), report: '' });
+  // By its manifest it has one attempt.
+  const submitted = await runCli(['submit', 'statements.largest', '--input', input, '--plugins', plugins, '--json'], {
+    url,
+  });
+  const largest = String(submitted.objects()[0]?.['id']);
+  await expect(ledger.result(largest, finished)).rejects.toMatchObject({ code: 'TASKLEDGER_TASK_NOT_COMPLETED' });
+  const explained = await show(largest);
+  expect(explained).toMatch(/state +failed, attempt 1 of 1/);
+  expect(explained).toMatch(/error +the attempt took more memory than its limit of 64MB.*\[MEMORY_LIMIT\]/);
+  expect(explained).toMatch(/means +The attempt took more memory/);
+  expect(explained).toMatch(/look at +Let the handler hold less at a time/);
+  expect(explained).toMatch(/limits +memory 64MB/);
+  expect(explained).toMatch(/used +.+ of processor time, \d+ MB of memory at most/);
+}, 120_000);

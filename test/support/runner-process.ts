@@ -34,6 +34,8 @@ interface RunnerProcessOptions {
   /** Body of the handler: JavaScript that may use its context and effect, tell, goAhead, blockFor, arm, ledger, runner. */
   readonly handler: string;
   readonly ttlMs?: number;
+  /** Default 1. */
+  readonly concurrency?: number;
   /** Other sites it works for, by name. */
   readonly sites?: Readonly<Record<string, string>>;
   /** Default `some.task`. */
@@ -55,6 +57,7 @@ export function spawnRunner(options: RunnerProcessOptions): RunnerProcess {
     effects,
     handler,
     ttlMs = 1000,
+    concurrency = 1,
     task = 'some.task',
     diesAt = 'false',
     verify,
@@ -82,7 +85,7 @@ export function spawnRunner(options: RunnerProcessOptions): RunnerProcess {
     const task = defineTask({ name: ${JSON.stringify(task)}${kind} });
     const run = async ({ input, attempt, signal, taskId, lease, progress }) => { ${handler} };
     const handlers = [task.handle(run)];
-    const runner = ledger.runner({ handlers, name, leaseTtlMs: ttlMs, pollMs: 50, concurrency: 1, sites });
+    const runner = ledger.runner({ handlers, name, leaseTtlMs: ttlMs, pollMs: 50, concurrency: ${concurrency}, sites });
     await runner.start();
     process.on('disconnect', () => process.exit());`;
   // A file beside the effects: a script given on the command line cannot start threads.

@@ -14,6 +14,15 @@ export interface InstalledPlugin extends Plugin {
   readonly handlers: readonly Handler[];
 }
 
+interface InstalledOptions {
+  /** Task names that are not for plugins, since a handler in a module has them. */
+  readonly taken?: readonly string[];
+  /** Without them none is looked for, and nothing can be run. Default: with them. */
+  readonly secrets?: boolean;
+  /** Refuses handlers that cannot be run here. @throws LedgerError */
+  readonly admit?: (handlers: readonly Handler[]) => Promise<void>;
+}
+
 export interface PluginsRead {
   /** `payouts@2.3.0`, also when only its manifest or its environment changed. */
   readonly added: readonly string[];
@@ -31,20 +40,11 @@ export class InstalledPlugins {
   #plugins: ReadonlyMap<string, InstalledPlugin> = new Map();
   #secretFiles: readonly string[] = [];
 
-  readonly #taken: readonly string[];
-  readonly #secrets: boolean;
+  readonly #options: InstalledOptions;
 
-  /**
-   * `taken` are task names that are not for plugins, since a handler in a module has them. Without `secrets` none is looked
-   * for, and nothing can be run.
-   */
-  constructor(
-    directories: readonly string[],
-    { taken = [], secrets = true }: { readonly taken?: readonly string[]; readonly secrets?: boolean } = {},
-  ) {
+  constructor(directories: readonly string[], options: InstalledOptions = {}) {
     this.#directories = directories.map((directory) => resolve(directory));
-    this.#taken = taken;
-    this.#secrets = secrets;
+    this.#options = options;
   }
 
   get plugins(): readonly InstalledPlugin[] {
@@ -86,17 +86,30 @@ export class InstalledPlugins {
       return { plugin: before, ...read, secretFiles: before === undefined ? [] : secretFilesOf(before) };
     const { plugin } = read;
     const secretFiles = secretFilesOf(plugin);
-    const environment = this.#secrets ? await environmentOf(plugin) : { env: {} };
+    const { secrets = true } = this.#options;
+    const environment = secrets ? await environmentOf(plugin) : { env: {} };
     if ('problems' in environment) return { plugin: before, ...environment, secretFiles };
     const { env } = environment;
     const { digest, directory } = plugin;
     const isSame = before?.digest === digest && before.directory === directory && isDeepStrictEqual(before.env, env);
-    const now = isSame ? before : { ...plugin, env, handlers: handlersOfPlugin(plugin, env) };
-    return { plugin: now, problems: [], secretFiles };
+    if (isSame) return { plugin: before, problems: [], secretFiles };
+    const now = { ...plugin, env, handlers: handlersOfPlugin(plugin, env) };
+    const problems = await this.#refused(now);
+    return { plugin: problems.length === 0 ? now : before, problems, secretFiles };
+  }
+
+  async #refused({ file, handlers }: InstalledPlugin): Promise<ManifestProblem[]> {
+    try {
+      await this.#options.admit?.(handlers);
+      return [];
+    } catch (error) {
+      return [problemOfError(error, file)];
+    }
   }
 
   #takenFrom({ file, manifest }: Plugin): ManifestProblem[] {
-    const names = this.#taken.filter((name) => Object.hasOwn(manifest.tasks, name));
+    const { taken = [] } = this.#options;
+    const names = taken.filter((name) => Object.hasOwn(manifest.tasks, name));
     const found = 'one of a handlers module of this runner';
     return names.map((name) => taskProblem(file, name, found));
   }
@@ -108,14 +121,19 @@ export class InstalledPlugins {
       try {
         for (const file of await findManifests(directory)) files.add(file);
       } catch (error) {
-        if (!(error instanceof LedgerError)) throw error;
-        const { expected, found, remedy } = error;
-        problems.push({ file: directory, path: '', expected, found, remedy });
+        problems.push(problemOfError(error, directory));
         for (const file of this.#plugins.keys()) if (file.startsWith(directory)) files.add(file);
       }
     }
     return { files: [...files], problems };
   }
+}
+
+/** @throws what is no error of ours */
+function problemOfError(error: unknown, file: string): ManifestProblem {
+  if (!(error instanceof LedgerError)) throw error;
+  const { expected, found, remedy } = error;
+  return { file, path: '', expected, found, remedy };
 }
 
 interface Read {

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Clock } from '../../clock.ts';
+import type { Handler } from '../../ledger/define-task.ts';
 import { Repeated } from '../../repeated.ts';
 import type { Signals } from '../../signals.ts';
 import type { Offers } from '../offers.ts';
@@ -13,6 +14,8 @@ interface RunnerPluginsOptions {
   readonly offers: Offers;
   readonly clock: Clock;
   readonly signals: Signals;
+  /** Refuses what comes after the start and cannot be run here. @throws LedgerError */
+  readonly admit: (handlers: readonly Handler[]) => Promise<void>;
   /** Other handlers are installed now. */
   readonly onChange: () => void;
 }
@@ -31,17 +34,24 @@ export class RunnerPlugins extends Repeated {
   readonly #installed: InstalledPlugins;
   #reading: Promise<unknown> = Promise.resolve();
   #seen = '';
+  #opened = false;
 
   constructor(options: RunnerPluginsOptions) {
     super(options.clock);
     this.#options = options;
-    this.#installed = new InstalledPlugins(options.directories, { taken: options.offers.ownNames });
+    const { directories, offers } = options;
+    // At the start all handlers of the runner are asked for together.
+    const admit = async (handlers: readonly Handler[]): Promise<void> => {
+      if (this.#opened) await options.admit(handlers);
+    };
+    this.#installed = new InstalledPlugins(directories, { taken: offers.ownNames, admit });
   }
 
   /** Reads them for the first time. @throws LedgerError TASKLEDGER_PLUGINS_INVALID naming every problem */
   async open(): Promise<void> {
     const problems = await this.reload();
     if (problems.length > 0) throw pluginsInvalid(problems);
+    this.#opened = true;
   }
 
   /** Reads them again, and says so. Answers what is wrong: in spite of it, all that is right is installed. */

@@ -1,6 +1,8 @@
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { LedgerError } from '../../../src/errors.ts';
+import type { Handler } from '../../../src/ledger/define-task.ts';
 import { InstalledPlugins } from '../../../src/runner/plugins/installed-plugins.ts';
 import { problemText } from '../../../src/runner/plugins/manifest-problem.ts';
 import { manifest, pluginsDirectory, putManifest } from './plugin-files.ts';
@@ -126,4 +128,26 @@ test('a secret that is not there is a problem of the manifest that names it', as
       /env\.B: expected a file this user can read at DIR\/a\/none; found that reading it fails \(ENOENT\)/,
     ),
   ]);
+});
+
+test('what cannot be run here is refused with its reason, and what it was before stays', async () => {
+  const directory = await pluginsDirectory();
+  const refused = new LedgerError('TASKLEDGER_LIMIT_NOT_HELD', {
+    expected: 'a machine that holds it',
+    found: 'another one',
+    remedy: 'Do not require it',
+  });
+  const admit = (handlers: readonly Handler[]): Promise<void> =>
+    handlers.some(({ isolation }) => isolation?.limits !== undefined) ? Promise.reject(refused) : Promise.resolve();
+  const installed = new InstalledPlugins([directory], { admit });
+  await putManifest(directory, 'a', manifest());
+  expect(await installed.read()).toMatchObject({ problems: [] });
+  const limited = { function: 'tasks.mjs#settle', limits: { memory: '64MB', required: ['memory'] } };
+  const file = await putManifest(directory, 'a', manifest({ version: '2.4.0', tasks: { 'payouts.settle': limited } }));
+  const { added, removed, problems } = await installed.read();
+  expect({ added, removed }).toEqual({ added: [], removed: [] });
+  expect(problems.map(problemText)).toEqual([
+    `${file}: expected a machine that holds it; found another one. Do not require it.`,
+  ]);
+  expect(installed.plugins.map(({ version }) => version)).toEqual(['2.3.0']);
 });
