@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { LimitOptions } from '../../../src/ledger/child-limits.ts';
 import { hierarchyWith } from '../../../src/runner/execute/limits/layers.ts';
+import { differencesFromLog, testLedger, typesOf } from '../../support/ledger.ts';
 import { scaled } from '../../support/scale.ts';
 import { childLevels, runBehaviour, runHandler } from './run-attempt.ts';
 import { found, hostileExecutions, hostileHandler, machines, missing, runHostile } from './run-hostile.ts';
@@ -109,7 +110,51 @@ test('a fork bomb is put out, and its place is free again within two seconds', a
   expect(performance.now() - startedAt).toBeLessThan(2000);
 });
 
+/** Guarantee, beyond what an attempt takes that comes after none that meant harm: a loaded machine starts processes slowly. */
+const usableWithinMs = 2000;
+
 describe.each(childLevels)('%s', (level) => {
+  test.each([
+    ['allocates', { memory: '160MB' }, 8192, 'MEMORY_LIMIT'],
+    ['loops', { cpu: '500ms' }, 0, 'CPU_LIMIT'],
+    ['starts', { processes: 40 }, 60, 'PROCESS_LIMIT'],
+    ['floods', { output: '1MB' }, 1024, 'OUTPUT_LIMIT'],
+  ] as const)('after %s its place is free again within two seconds', async (name, limits, size, code) => {
+    const executions = hostileExecutions();
+    const harmless = async (): Promise<number> => {
+      const startedAt = performance.now();
+      const ran = await runHandler(hostileHandler('prints.bytes', level, limits), { executions });
+      expect(ran).toMatchObject({ kind: 'completed' });
+      return performance.now() - startedAt;
+    };
+    const beforeMs = await harmless();
+    expect(await runHostile(name, { executions, level, limits, input: { size } })).toMatchObject({ error: { code } });
+    expect((await harmless()) - beforeMs).toBeLessThan(usableWithinMs);
+    await executions.stop();
+  });
+
+  test('a task whose every attempt crashes fails after as many as it has, and its neighbours do not notice', async () => {
+    const t = await testLedger();
+    const neighbour = hostileHandler('prints.bytes', level);
+    await t.run([hostileHandler('dumps', level), neighbour], { concurrency: 3 });
+    const retry = { attempts: 3, backoff: { kind: 'fixed', delay_ms: 10 } } as const;
+    const poison = await t.ledger.submit('hostile.dumps', {}, { retry });
+    const neighbours = await t.ledger.submitMany(
+      'hostile.prints.bytes',
+      Array.from({ length: scaled(6) }, () => ({ input: {}, retry: { attempts: 1 } })),
+    );
+    await t.settled();
+    const history = await t.ledger.history(poison.id);
+    const attempt = ['leased', 'attempt_failed'];
+    expect(typesOf(history)).toEqual(['submitted', ...attempt, ...attempt, 'leased', 'failed']);
+    const ends = history.filter(({ type }) => type === 'task.attempt_failed' || type === 'task.failed');
+    for (const { data } of ends)
+      expect(data).toMatchObject({ error: { code: 'CHILD_SIGNALED' }, exit_signal: 'SIGABRT' });
+    for (const { id } of neighbours)
+      expect(typesOf(await t.ledger.history(id))).toEqual(['submitted', 'leased', 'completed']);
+    expect(await differencesFromLog(t)).toEqual([]);
+  });
+
   test('a daemon in a session of its own, without parents and environment, does not outlive its attempt', async () => {
     if (missing('namespace or control group', found.namespace !== undefined || countsProcesses)) return;
     for (const machine of [{}, { namespace: undefined }]) {
