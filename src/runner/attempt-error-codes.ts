@@ -38,9 +38,28 @@ export const attemptErrorCodes = {
     meaning: 'The child process could not load the handler’s module, or found no handler of this name in it.',
     remedy: 'Read the message: it is the same error a runner gives at its start. The module may have changed since.',
   },
+  PROGRAM_NOT_FOUND: {
+    meaning: 'The program to be started is not on this machine; the handler was not called.',
+    remedy:
+      'Install it where the runner runs, or mend `command` of the manifest or the runner’s PATH; after an upgrade of Node, restart the runner.',
+  },
+  PROGRAM_NOT_EXECUTABLE: {
+    meaning: 'The program is there, but the system does not execute it; the handler was not called.',
+    remedy: 'Look at its permissions, at the interpreter in its first line, and whether it is made for this machine.',
+  },
+  MACHINE_FULL: {
+    meaning: 'The machine refused another process; the handler was not called.',
+    remedy:
+      'Look at `cause`: EAGAIN is too many processes, EMFILE and ENFILE too many open files, ENOMEM no memory. Run fewer at once, or raise that limit.',
+  },
+  CHILD_DIRECTORY_FAILED: {
+    meaning: 'The directory of the attempt could not be made or filled, or was removed; the handler was not called.',
+    remedy:
+      'Look at `cause`, and at the directory for temporary files (TMPDIR): space, permissions, what cleans it up.',
+  },
   CHILD_SPAWN_FAILED: {
-    meaning: 'The child process could not be started; the handler was not called.',
-    remedy: 'Look at the limits of the machine: processes, open files, space for temporary files.',
+    meaning: 'The child process could not be started, or not be put within its limits; the handler was not called.',
+    remedy: 'Look at `cause` and the message; `run --explain-limits` tells what holds limits on this machine.',
   },
   CHILD_EXITED: {
     meaning: 'The child process ended with an exit code other than 0 before the handler had said how it went.',

@@ -52,12 +52,7 @@ export function childFailure(code: AttemptErrorCode, message: string, handler: H
   return failureOf(new AttemptFailure(code, withoutStack(message, cause)), handler);
 }
 
-/** To be thrown where a child process could not be started. */
-export function notStarted(cause: unknown): AttemptFailure {
-  return new AttemptFailure('CHILD_SPAWN_FAILED', withoutStack('the child process could not be started', cause));
-}
-
-function withoutStack(message: string, cause: unknown): Error {
+export function withoutStack(message: string, cause: unknown): Error {
   const error = new Error(message, cause === undefined ? undefined : { cause });
   delete error.stack;
   return error;

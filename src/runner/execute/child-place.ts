@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { Child } from './child.ts';
-import { notStarted } from './child-ending.ts';
 import type { ChildLimits } from '../../ledger/child-limits.ts';
 import type { ChildProgram } from './child-program.ts';
 import { Guard } from './guard.ts';
 import { Enclosures } from './limits/enclosures.ts';
 import { machineLayers } from './limits/layers.ts';
 import type { Limiting } from './limits/limiting.ts';
+import { noDirectory, notSpawned, notStarted } from './not-started.ts';
 
 /** Holds every directory of a runner's children, and the guard that ends them when the runner cannot. */
 interface Ground {
@@ -36,7 +36,7 @@ export class ChildPlace {
 
   /**
    * @param warm it is to run one attempt after the other
-   * @throws AttemptFailure CHILD_SPAWN_FAILED
+   * @throws AttemptFailure PROGRAM_NOT_FOUND, PROGRAM_NOT_EXECUTABLE, MACHINE_FULL, CHILD_DIRECTORY_FAILED, CHILD_SPAWN_FAILED
    */
   async start(program: ChildProgram, directory: string, warm = false): Promise<Child> {
     const { guard } = this.#take();
@@ -56,24 +56,23 @@ export class ChildPlace {
 
   /**
    * A directory for this user alone. Made at once: by way of Node's thread pool it takes three times as long.
-   * @throws AttemptFailure CHILD_SPAWN_FAILED
+   * @throws AttemptFailure CHILD_DIRECTORY_FAILED
    */
   makeDirectory(): string {
-    const { directory } = this.#take();
     try {
-      return mkdtempSync(path.join(directory, 'child-'));
+      return mkdtempSync(path.join(this.#take().directory, 'child-'));
     } catch (error) {
-      throw notStarted(error);
+      throw noDirectory(error);
     }
   }
 
   /**
    * Makes a directory what the limits say it is to be.
-   * @throws AttemptFailure CHILD_SPAWN_FAILED
+   * @throws AttemptFailure CHILD_DIRECTORY_FAILED
    */
   async fitDirectory(directory: string, limits: ChildLimits, warm: boolean): Promise<void> {
     await this.#enclosures.fit(directory, limits, warm).catch((error: unknown) => {
-      throw notStarted(error);
+      throw noDirectory(error);
     });
   }
 
@@ -111,7 +110,7 @@ export class ChildPlace {
       return await Child.start(program, { directory, mark, clock: this.#clock, enclosure });
     } catch (error) {
       enclosure?.close();
-      throw error;
+      throw notSpawned(error, program.file, directory);
     }
   }
 

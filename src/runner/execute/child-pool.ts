@@ -42,7 +42,7 @@ export class ChildPool {
     }
   }
 
-  /** @throws AttemptFailure CHILD_SPAWN_FAILED */
+  /** @throws AttemptFailure as `ChildPlace.start` */
   async run(work: ChildWork): Promise<Ending> {
     const waiting = this.#take();
     if (waiting !== undefined) {

@@ -5,6 +5,7 @@ import { execArguments } from './exec-arguments.ts';
 import { ExecAttempt } from './exec-attempt.ts';
 import { execVariables, writeExecFiles } from './exec-files.ts';
 import type { Ending } from './execution.ts';
+import { noDirectory } from './not-started.ts';
 
 /**
  * Any program, fresh for each attempt. It need not know that there is a ledger: the task comes as arguments, variables and
@@ -17,11 +18,15 @@ export class ExecChildren {
     this.#place = place;
   }
 
-  /** @throws AttemptFailure INVALID_INPUT, CHILD_SPAWN_FAILED */
+  /** @throws AttemptFailure INVALID_INPUT, CHILD_DIRECTORY_FAILED, those of `ChildPlace.start` */
   async run(work: ChildWork<ChildProgram>): Promise<Ending> {
     const { program, attempt, directory } = work;
     const args = execArguments(program.args, attempt, directory);
-    writeExecFiles(directory, attempt);
+    try {
+      writeExecFiles(directory, attempt);
+    } catch (error) {
+      throw noDirectory(error);
+    }
     const env = { ...program.env, ...execVariables(directory, attempt) };
     const child = await this.#place.start({ ...program, args, env }, directory);
     const running = new ExecAttempt(work, child);

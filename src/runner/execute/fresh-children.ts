@@ -14,7 +14,7 @@ export class FreshChildren {
     this.#clock = clock;
   }
 
-  /** @throws AttemptFailure CHILD_SPAWN_FAILED */
+  /** @throws AttemptFailure as `ChildPlace.start` */
   async run(work: ChildWork): Promise<Ending> {
     const child = await this.#place.start(work.program, work.directory);
     const attempt = new ChildAttempt({

@@ -55,7 +55,7 @@ export class WarmChild implements ChildListener {
   #rssBytes = 0;
   #isSpent = false;
 
-  /** @throws AttemptFailure CHILD_SPAWN_FAILED */
+  /** @throws AttemptFailure as `ChildPlace.start` */
   static async start(program: SpeakingProgram, place: ChildPlace, clock: Clock): Promise<WarmChild> {
     const directory = place.makeDirectory();
     try {
