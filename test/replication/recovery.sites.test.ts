@@ -72,7 +72,7 @@ it('I1: takes back what its peers know when it was restored, what it had not sea
   await assertConverged([second, fra], afterRestore);
   expect(await incarnationOf(second)).toEqual({ incarnation: 3 });
   expect(formatPosition(last!)).toMatch(/^ams\/3-/);
-}, 90_000);
+}, 180_000);
 
 it('I6, I7: gives up what it sealed after a restore, before it could ask its peers, and holds what they hold', async () => {
   const { ams, fra, older } = await pairWithCopies(['first']);
@@ -100,7 +100,7 @@ it('I6, I7: gives up what it sealed after a restore, before it could ask its pee
   }
   expect(await countAt(restored, "quarantine where what = 'block'")).toBeGreaterThan(0);
   expect(await differencesFromLog(restored)).toEqual([]);
-}, 90_000);
+}, 180_000);
 
 it('takes no block back that it has not signed, says so once, and goes on working', async () => {
   const [ams, fra] = (await openSites(['ams', 'fra'])) as [TestSite, TestSite];
