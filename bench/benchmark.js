@@ -17,7 +17,8 @@ import { summarise } from './summary.js';
  */
 export const sideBySide =
   (measuresOf) =>
-  async ({ size, rounds = size.rounds, peers: wanted, baseline, profile, deadline, tell, progress }) => {
+  async ({ size, rounds = size.rounds, peers: wanted, parts, baseline, profile, deadline, tell, progress }) => {
+    const measures = chooseMeasures(measuresOf(size), parts);
     const openers = choosePeers(wanted, progress);
     if (baseline !== undefined) openers.baseline = checkoutPeer(baseline);
     if (profile) profileProcesses(profileDirectory());
@@ -28,7 +29,6 @@ export const sideBySide =
         postgres: server.described,
         measures: [],
       };
-      const measures = measuresOf(size);
       const startedAt = performance.now();
       for (const [i, measure] of measures.entries()) {
         // Each measure has its share of the time; what is over, no further round is begun.
@@ -51,6 +51,13 @@ export const sideBySide =
 
 /** With another number of rounds than its own, every configuration has its turn in each. */
 const times = (size, rounds) => ({ rounds, tries: rounds === size.rounds ? size.tries : undefined });
+
+function chooseMeasures(measures, wanted = measures.map(({ id }) => id)) {
+  const known = measures.map(({ id }) => id);
+  const unknown = wanted.filter((id) => !known.includes(id));
+  if (unknown.length > 0) throw new Error(`--parts: expected some of ${known.join(', ')}; found ${unknown.join(', ')}`);
+  return measures.filter(({ id }) => wanted.includes(id));
+}
 
 /** Another checkout of ours, built, measured as one more peer: `taskledger ÷ it` is then what changed since. */
 function checkoutPeer(directory) {

@@ -18,7 +18,7 @@ ${Object.entries(parts)
   --rounds N       how often each peer has its turn
   --peers A,B      only these (taskledger, graphile-worker, pg-boss, bare-log)
   --baseline DIR   another checkout of taskledger, after npm ci there, as one more peer
-  --parts A,B      of replication: only these (sustained, lag, gate, partition, repair, pull)
+  --parts A,B      of a part that has several: only these (of drain: batches, singly)
   --profile        what pg_stat_statements saw of each turn, per task; CPU profiles of our processes in bench/profiles/
   --json           the results instead of tables
 `;
