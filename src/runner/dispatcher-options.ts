@@ -57,6 +57,8 @@ export interface DispatcherOptions {
   /** `sentAtMs`: when the claim was asked for, on the process-wide monotonic clock. */
   readonly onClaim: (claim: HeldClaim, sentAtMs: number) => void;
   readonly onClaimDone: (claimId: string) => void;
-  /** A claim was answered: with nothing although everything was looked at, or not. */
+  /** A claim was answered: with nothing, as for a moment before, or not. */
   readonly onAnswer: (idle: boolean) => void;
+  /** Whether submissions ring now, so that nobody need look for them. */
+  readonly rings: () => boolean;
 }

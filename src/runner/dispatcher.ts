@@ -43,6 +43,7 @@ export class Dispatcher implements Tenant {
   #due = false;
   #lingering: NodeJS.Timeout | undefined;
   #nextLook: NodeJS.Timeout | undefined;
+  #nextLookAtMs = 0;
   #closed = false;
   #whenQuiet: (() => void)[] = [];
 
@@ -254,11 +255,11 @@ export class Dispatcher implements Tenant {
     // A doorbell that rang meanwhile may have been for a task this claim came too early to see.
     this.#hungry = this.#rang || leases.length === maxTasks;
     this.#asks.granted(leases.length, maxTasks, lanes === undefined);
-    const lookInMs = this.#lanes.lookAgainInMs(lanes, againMs);
+    const lookInMs = this.#lanes.lookAgainInMs({ lanes, tookMs, againMs, rings: this.#options.rings() });
     if (!this.#hungry && lookInMs !== undefined) this.#lookIn(lookInMs);
     if (claim !== undefined) this.#hold(claim, tookMs, asked);
     signals.emit('claim.granted', { runner, asked: maxTasks, tasks: leases.length, durationMs: tookMs });
-    this.#options.onAnswer(leases.length === 0 && lanes === undefined);
+    this.#options.onAnswer(leases.length === 0 && this.#lanes.quiet);
   }
 
   #hold(claim: Claim, tookMs: number, { offered }: OfferingClaim): void {
@@ -277,15 +278,22 @@ export class Dispatcher implements Tenant {
     const retryInMs = this.#asks.failed();
     this.#options.signals.emit('service.failed', { service: 'claim loop', code: errorCodeOf(error), retryInMs });
     this.#due = true;
+    // Nothing is looked for before that.
+    clearTimeout(this.#nextLook);
+    this.#nextLook = undefined;
     this.#lookIn(retryInMs);
   }
 
+  /** Looks after that long, or earlier if that was to be. */
   #lookIn(ms: number): void {
-    if (this.#closed) return;
+    const atMs = this.#options.clock.monotonic() + ms;
+    if (this.#closed || (this.#nextLook !== undefined && this.#nextLookAtMs <= atMs)) return;
+    clearTimeout(this.#nextLook);
     const look = (): void => {
       this.#nextLook = undefined;
       this.look();
     };
-    this.#nextLook ??= setTimeout(look, Math.max(1, ms + 1));
+    this.#nextLookAtMs = atMs;
+    this.#nextLook = setTimeout(look, Math.max(1, ms + 1));
   }
 }

@@ -58,6 +58,11 @@ export class Doorbell {
     });
   }
 
+  /** Submissions ring. */
+  get armed(): boolean {
+    return this.#options.clock.monotonic() - this.#armedAtMs < armedForMs;
+  }
+
   /** To be told after every claim whether it came back empty. */
   heard(idle: boolean): void {
     this.#emptyClaims = idle ? this.#emptyClaims + 1 : 0;

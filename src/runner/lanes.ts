@@ -8,6 +8,13 @@ const widerLookShare = 20;
 /** With more lanes than that, those that gave nothing are not looked at again before the next look at everything. */
 const fewLanes = 100;
 const maxKnown = 1000;
+/** After a claim that brought something, the known lanes are looked at again, each time after as long as nothing has come since. */
+const firstPauseMs = 5;
+const longestPauseMs = 100;
+/** Such looks may take one part in 4 of the time. */
+const soonLookShare = 4;
+/** Nothing has come for so long: the ledger is worth asking to ring. With more tasks than that, each ring costs more than a look. */
+const quietAfterMs = 10;
 
 type KnownLane = Omit<Lane, 'share' | 'level'>;
 
@@ -18,6 +25,13 @@ export interface Looked {
   readonly asked: number;
   readonly tookMs: number;
   readonly nextGroup?: string | undefined;
+}
+
+interface LookAgain extends Pick<Looked, 'lanes' | 'tookMs'> {
+  /** When a cap that was in the way may be out of it. */
+  readonly againMs: number | undefined;
+  /** Whether submissions ring now. */
+  readonly rings: boolean;
 }
 
 /**
@@ -32,12 +46,15 @@ export class Lanes {
   #widerLookAt = Number.NEGATIVE_INFINITY;
   #widerLookTookMs = 0;
   #lastWiderLookMs = 0;
+  /** When tasks came last; in the beginning they may any moment. */
+  #fedAtMs: number;
   #dry = true;
   #afterGroup = '';
 
   constructor(clock: Clock, random: () => number) {
     this.#clock = clock;
     this.#random = random;
+    this.#fedAtMs = clock.monotonic();
   }
 
   /**
@@ -56,12 +73,21 @@ export class Lanes {
     return (this.#dry ? waitMs : Math.max(minWiderLookMs, waitMs)) - sinceMs;
   }
 
+  /** Nothing has come for a moment. */
+  get quiet(): boolean {
+    return this.#quietMs() >= quietAfterMs;
+  }
+
   /**
-   * When to look again after a claim that brought less than was asked for: a cap was in the way (`againMs`), or only known
-   * lanes were looked at, and everything is looked at as soon as that is due. Undefined: when somebody rings, or polls.
+   * When to look again after a claim that brought less than was asked for: a cap was in the way; only known lanes were looked
+   * at, and everything is looked at as soon as that is due; or tasks have just come that did not ring, as more may. Undefined:
+   * when somebody rings, or polls.
    */
-  lookAgainInMs(lanes: readonly Lane[] | undefined, againMs: number | undefined): number | undefined {
-    return againMs ?? (lanes === undefined ? undefined : this.widerLookInMs());
+  lookAgainInMs({ lanes, tookMs, againMs, rings }: LookAgain): number | undefined {
+    const planned = againMs ?? (lanes === undefined ? undefined : this.widerLookInMs());
+    const quietMs = this.#quietMs();
+    if (rings || quietMs > longestPauseMs) return planned;
+    return Math.min(planned ?? Infinity, Math.max(firstPauseMs, quietMs, soonLookShare * tookMs));
   }
 
   /** To be told of every claim. */
@@ -75,6 +101,7 @@ export class Lanes {
       if (this.#known.size > maxKnown) this.#known.clear();
     }
     this.#dry = leases.length < asked;
+    if (leases.length > 0) this.#fedAtMs = this.#clock.monotonic();
     if (this.#dry && this.#known.size > fewLanes) for (const lane of lanes ?? []) this.#known.delete(keyOf(lane));
     for (const { submitted, runAt, taskId } of leases) {
       const { name, plugin: pin = '', queue, priority, group = '' } = submitted;
@@ -83,6 +110,10 @@ export class Lanes {
       const isFurther = known === undefined || known.from < runAt || (known.from === runAt && known.from_id < taskId);
       if (isFurther) this.#known.set(key, { name, pin, queue, priority, group, from: runAt, from_id: taskId });
     }
+  }
+
+  #quietMs(): number {
+    return this.#clock.monotonic() - this.#fedAtMs;
   }
 }
 

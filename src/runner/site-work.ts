@@ -171,6 +171,7 @@ export class SiteWork {
         this.#keeper.drop(claimId);
       },
       onAnswer: (idle) => this.#doorbell.heard(idle),
+      rings: () => this.#doorbell.armed,
     });
   }
 

@@ -63,6 +63,38 @@ test('a failed exchange loses no outcome: it is sent again, after a pause, with 
   expect(await t.dispatcher.quiet(0)).toBe(true);
 });
 
+test('while submissions do not ring it looks again soon after tasks came, before what it had planned', async () => {
+  const t = dispatching(
+    handlerOf(() => new Promise(() => undefined)),
+    { rings: () => false },
+  );
+  await vi.advanceTimersByTimeAsync(1000);
+  t.dispatcher.resume();
+  await t.answer({ ...nothing, againMs: 500 });
+  t.dispatcher.ring();
+  await t.grant(leases('a'));
+  await vi.advanceTimersByTimeAsync(5);
+  expect(t.waiting).toBe(0);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(t.waiting).toBe(1);
+});
+
+test('an answer is idle when it brings nothing, and the ones of a moment before brought nothing either', async () => {
+  const heard: boolean[] = [];
+  const t = dispatching(
+    handlerOf(() => new Promise(() => undefined)),
+    { onAnswer: (idle) => heard.push(idle) },
+  );
+  t.dispatcher.resume();
+  await t.grant(leases('a'));
+  t.dispatcher.look();
+  await t.answer(nothing);
+  await vi.advanceTimersByTimeAsync(10);
+  t.dispatcher.look();
+  await t.answer(nothing);
+  expect(heard).toEqual([false, false, true]);
+});
+
 test('pauses grow while nothing gets through', async () => {
   const t = dispatching(handlerOf(() => 1));
   t.dispatcher.resume();

@@ -58,6 +58,7 @@ export function dispatching(handler: Handler, more: Partial<DispatcherOptions> =
     onClaim: () => undefined,
     onClaimDone: (claimId) => claimsDone.push(claimId),
     onAnswer: () => undefined,
+    rings: () => true,
     ...more,
   });
   const oldest = () => {

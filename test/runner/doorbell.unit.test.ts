@@ -26,7 +26,7 @@ function doorbell(arm: () => Promise<void> = () => Promise.resolve()) {
     for (const claim of claims) bell.heard(claim === 'idle');
     await allCaughtUp();
   };
-  return { clock, armed, hear, rings: () => rings };
+  return { bell, clock, armed, hear, rings: () => rings };
 }
 
 test('it is armed for ten seconds after three empty claims in a row', async () => {
@@ -35,6 +35,20 @@ test('it is armed for ten seconds after three empty claims in a row', async () =
   expect(armed).toEqual([]);
   await hear('idle');
   expect(armed).toEqual([10_000]);
+});
+
+test('it says that it is armed until it lapses, or there are other names', async () => {
+  const { bell, clock, hear } = doorbell();
+  expect(bell.armed).toBe(false);
+  await hear('idle', 'idle', 'idle');
+  await clock.advance(9999);
+  expect(bell.armed).toBe(true);
+  await clock.advance(1);
+  expect(bell.armed).toBe(false);
+  await hear('idle', 'idle', 'idle');
+  expect(bell.armed).toBe(true);
+  bell.renew();
+  expect(bell.armed).toBe(false);
 });
 
 test('once armed it rings, for what was submitted before', async () => {

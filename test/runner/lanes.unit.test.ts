@@ -56,6 +56,42 @@ test('after a doorbell the known lanes are looked at first', async () => {
   expect(lanes.next(false).lanes).toBeUndefined();
 });
 
+/** After an answer that took 1 ms, of a look at everything. */
+const looked = { lanes: undefined, tookMs: 1, againMs: undefined, rings: false };
+
+test('while submissions do not ring, looks follow after as long as nothing has come, until they are left to polls', async () => {
+  const { lanes, clock } = having(lane('some.task', 0, 0));
+  const pauses: number[] = [];
+  for (let ms = lanes.lookAgainInMs(looked); ms !== undefined; ms = lanes.lookAgainInMs(looked)) {
+    pauses.push(ms);
+    await clock.advance(ms);
+  }
+  expect(pauses).toEqual([5, 5, 10, 20, 40, 80]);
+  lanes.learn({ lanes: [], leases: [lane('some.task', 0, 1)], asked: 5, tookMs: 1 });
+  expect(lanes.lookAgainInMs({ ...looked, rings: true })).toBeUndefined();
+  expect(lanes.lookAgainInMs(looked)).toBe(5);
+});
+
+test('such looks take a quarter of the time at most, and put off nothing that was to come earlier', async () => {
+  const { lanes, clock } = having(lane('some.task', 0, 0));
+  expect(lanes.lookAgainInMs({ ...looked, tookMs: 30 })).toBe(120);
+  expect(lanes.lookAgainInMs({ ...looked, againMs: 3 })).toBe(3);
+  expect(lanes.lookAgainInMs({ ...looked, againMs: 500 })).toBe(5);
+  lanes.learn({ lanes: [], leases: [], asked: 5, tookMs: 1 });
+  expect(lanes.lookAgainInMs({ ...looked, lanes: [] })).toBe(5);
+  await clock.advance(101);
+  expect(lanes.lookAgainInMs({ ...looked, lanes: [] })).toBe(99);
+});
+
+test('it is quiet once nothing has come for 10 ms', async () => {
+  const { lanes, clock } = having(lane('some.task', 0, 0));
+  await clock.advance(9);
+  lanes.learn({ lanes: [], leases: [], asked: 5, tookMs: 1 });
+  expect(lanes.quiet).toBe(false);
+  await clock.advance(1);
+  expect(lanes.quiet).toBe(true);
+});
+
 test('a low-water mark only grows, by start time and then by id', () => {
   const { lanes } = having(lane('some.task', 0, 5, 'b'));
   const mark = (): unknown => lanes.next(false).lanes?.map(({ from, from_id }) => [from, from_id]);

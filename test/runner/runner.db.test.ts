@@ -42,6 +42,16 @@ test('a thousand small tasks are each run exactly once', async () => {
   ]);
 });
 
+test('tasks that come one by one are found between polls', async () => {
+  const t = await testLedger();
+  const tick = defineTask<number, number>({ name: 'clocks.tick' });
+  await t.run([tick.handle(({ input }) => input)], { pollMs: 600_000 });
+  for (let i = 0; i < 40; i += 1) {
+    const { id } = await t.ledger.submit(tick, i);
+    expect(await t.ledger.result(id, { timeoutMs: 5000 })).toBe(i);
+  }
+});
+
 test('a failing attempt is tried again after its backoff, and fails for good when all attempts are used', async () => {
   const t = await testLedger();
   const shaky = defineTask<string>({ name: 'shaky.do', retry: { attempts: 3, backoff: { kind: 'fixed', delay: 10 } } });
