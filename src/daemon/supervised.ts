@@ -32,6 +32,7 @@ export class Supervised extends Repeated {
   /** Resolves when the run under way has ended, and the service has let go of what it held. */
   override async stop(): Promise<void> {
     await super.stop();
+    this.#failures = 0;
     await this.#options.service.stop?.();
   }
 
