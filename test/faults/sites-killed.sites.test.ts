@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { EmbeddedPostgres } from '../../src/postgres/embedded/embedded-server.ts';
+import { expect, test } from 'vitest';
 import { assertConverged } from '../support/converged.ts';
 import { spawnDaemon } from '../support/daemon-process.ts';
 import { scaled } from '../support/scale.ts';
 import { siteLinks } from '../support/site-links.ts';
 import { expectKept, startLoad } from '../support/site-load.ts';
-import { openSites, startSiteServers, type TestSite } from '../support/sites.ts';
+import { openSites, siteServersOfFile, type TestSite } from '../support/sites.ts';
 
 /** Servers and daemons of a site are killed, under load, and started again; nobody gives a command. Three servers with fsync. */
 const limitMs = 60_000 + scaled(30_000);
@@ -13,13 +12,7 @@ const faultMs = scaled(1000);
 const withinMs = 30_000;
 const names = ['ams', 'fra', 'lon'];
 
-let servers: EmbeddedPostgres[] = [];
-beforeAll(async () => {
-  servers = await startSiteServers(3);
-});
-afterAll(async () => {
-  await Promise.all(servers.map((server) => server.stop('immediate')));
-});
+const servers = siteServersOfFile(3);
 
 test(
   'I1, I10: Postgres of one site killed under load comes back with all it acknowledged, and the others with it',

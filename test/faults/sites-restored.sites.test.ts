@@ -2,25 +2,18 @@ import { execFile } from 'node:child_process';
 import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { EmbeddedPostgres } from '../../src/postgres/embedded/embedded-server.ts';
+import { expect, test } from 'vitest';
 import { assertConverged } from '../support/converged.ts';
 import { scaled } from '../support/scale.ts';
 import { expectKept, startLoad } from '../support/site-load.ts';
-import { openSites, startSiteServers, type TestSite } from '../support/sites.ts';
+import { openSites, siteServersOfFile, type TestSite } from '../support/sites.ts';
 
 /** The files of a whole server are put back: its slots, its subscriptions and its WAL are older too. Three servers with fsync. */
 const limitMs = 90_000 + scaled(30_000);
 const faultMs = scaled(1000);
 const withinMs = 30_000;
 
-let servers: EmbeddedPostgres[] = [];
-beforeAll(async () => {
-  servers = await startSiteServers(3);
-});
-afterAll(async () => {
-  await Promise.all(servers.map((server) => server.stop('immediate')));
-});
+const servers = siteServersOfFile(3);
 
 test(
   'I1, I5 to I7: a site whose data directory is put back to an older copy takes back what its peers know, while they work',
@@ -45,14 +38,14 @@ test(
     await since.stop();
     await assertConverged(sites, { withinMs });
 
-    const meanwhile = await startLoad([ams, lon]);
+    const meanwhile = await startLoad([ams, lon], sites);
     await server.kill();
     await rename(data, path.join(server.dataDir, 'newer'));
     await rename(older, data);
     const recovered = fra.signals.next('site.recovered');
     await server.restart();
     await recovered;
-    const after = await startLoad([fra]);
+    const after = await startLoad([fra], sites);
     await meanwhile.lasts(faultMs);
     await Promise.all([...[ams, lon].map((site) => meanwhile.more(site, 20)), after.more(fra, 20)]);
     await Promise.all([meanwhile.stop(), after.stop()]);

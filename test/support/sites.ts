@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { onTestFinished } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { openDaemon, type OpenDaemon } from '../../src/daemon/open-daemon.ts';
 import { addSiteKey } from '../../src/events/blocks/known-key.ts';
@@ -66,6 +66,18 @@ export async function startSiteServers(count: number): Promise<EmbeddedPostgres[
   const settings = { wal_level: 'logical', max_connections: '150', wal_retrieve_retry_interval: '500ms' };
   const start = (): Promise<EmbeddedPostgres> => startEmbeddedPostgres({ binaries: testBinaries(), settings });
   return await inMemory(() => Promise.all(Array.from({ length: count }, start)));
+}
+
+/** The same for all tests of a file: there once the first of them begins. */
+export function siteServersOfFile(count: number): readonly EmbeddedPostgres[] {
+  const servers: EmbeddedPostgres[] = [];
+  beforeAll(async () => {
+    servers.push(...(await startSiteServers(count)));
+  });
+  afterAll(async () => {
+    await Promise.all(servers.map((server) => server.stop('immediate')));
+  });
+  return servers;
 }
 
 const unnamedOn = new WeakMap<EmbeddedPostgres, Promise<string>>();
