@@ -8,6 +8,7 @@ import { taskledger } from './peers/taskledger.js';
 import { profileDirectory } from './profile.js';
 import { profileProcesses } from './processes.js';
 import { table } from './report.js';
+import { requireSome } from './require-some.js';
 import { startServer } from './server.js';
 import { summarise } from './summary.js';
 
@@ -52,10 +53,10 @@ export const sideBySide =
 /** With another number of rounds than its own, every configuration has its turn in each. */
 const times = (size, rounds) => ({ rounds, tries: rounds === size.rounds ? size.tries : undefined });
 
-function chooseMeasures(measures, wanted = measures.map(({ id }) => id)) {
+function chooseMeasures(measures, wanted) {
+  if (wanted === undefined) return measures;
   const known = measures.map(({ id }) => id);
-  const unknown = wanted.filter((id) => !known.includes(id));
-  if (unknown.length > 0) throw new Error(`--parts: expected some of ${known.join(', ')}; found ${unknown.join(', ')}`);
+  requireSome('--parts', wanted, known);
   return measures.filter(({ id }) => wanted.includes(id));
 }
 
@@ -69,9 +70,7 @@ function checkoutPeer(directory) {
 
 /** Peers that can't be made (taskledger before it is built) are left out with a message. */
 function choosePeers(wanted = Object.keys(peers), progress) {
-  const unknown = wanted.filter((name) => !Object.hasOwn(peers, name));
-  if (unknown.length > 0)
-    throw new Error(`--peers: expected some of ${Object.keys(peers).join(', ')}; found ${unknown.join(', ')}`);
+  requireSome('--peers', wanted, Object.keys(peers));
   const usable = {};
   for (const name of wanted) {
     try {

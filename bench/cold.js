@@ -9,10 +9,11 @@ import { fileURLToPath } from 'node:url';
 import { makeWorkerUtils } from 'graphile-worker';
 import { migrate, openLedger } from '../dist/index.js';
 import { openPool } from './pools.js';
+import { emptyProject } from './project.js';
 import { quiet } from './peers/graphile-worker-quiet.js';
 import { startServer } from './server.js';
 import { median } from './summary.js';
-import { temporaryDirectory, undoable } from './undo.js';
+import { undoable } from './undo.js';
 
 export const sizes = { full: { starts: 7 }, whole: { starts: 3 }, quick: { starts: 1 } };
 
@@ -21,15 +22,13 @@ const word = 'the handler runs';
 
 /** A user's project: taskledger among its packages, a handler of each that says that it runs. */
 function makeProject() {
-  const { directory, remove } = temporaryDirectory('cold');
+  const { directory, remove } = emptyProject('cold');
   // PostgreSQL refuses root: its server, as another user, must be able to reach the data directories in here.
   chmodSync(directory, 0o711);
   const at = (...names) => path.join(directory, ...names);
-  mkdirSync(at('node_modules', '.bin'), { recursive: true });
+  mkdirSync(at('node_modules', '.bin'));
   mkdirSync(at('tasks'));
-  symlinkSync(here('..'), at('node_modules', 'taskledger'), 'junction');
   symlinkSync(here('../bin/taskledger.js'), at('node_modules', '.bin', 'taskledger'));
-  writeFileSync(at('package.json'), '{ "type": "module" }');
   writeFileSync(
     at('tasks.mjs'),
     `import { defineTask } from 'taskledger';

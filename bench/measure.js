@@ -1,4 +1,5 @@
 // Rounds are interleaved (A B C A B C …): a machine that slows down for a minute slows everybody down.
+import { percentile } from './milliseconds.js';
 import { killProcesses } from './processes.js';
 import { profileTable, readProfile, resetProfile } from './profile.js';
 import { bestVariants } from './summary.js';
@@ -45,8 +46,7 @@ function figuresOf({ seconds, cpuSeconds = {}, samples, figures, series, tasks: 
 
 function percentiles(samples) {
   const sorted = samples.toSorted((a, b) => a - b);
-  const at = (share) => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
-  return { p50: at(0.5), p99: at(0.99) };
+  return { p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) };
 }
 
 /**

@@ -1,5 +1,7 @@
 // What many samples say.
-function percentile(sorted, share) {
+
+/** Of samples in ascending order, the one that this share of them does not exceed. */
+export function percentile(sorted, share) {
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
 }
 

@@ -2,6 +2,7 @@
 // process spends the time of the processor. Events are tasks submitted at ams with submitMany, one each; nobody runs them.
 import { gateCost, joinWithHistory, lagUnderLoad, partition, pull, repair, sustained } from './replication/parts.js';
 import { openTwoSites } from './replication/two-sites.js';
+import { requireSome } from './require-some.js';
 import { temporaryDirectory, undoable } from './undo.js';
 
 export const sizes = {
@@ -41,9 +42,7 @@ async function requireHealthy({ ams, fra }) {
 }
 
 function chosen(names) {
-  const unknown = (names ?? []).filter((name) => !Object.hasOwn(parts, name));
-  if (unknown.length > 0)
-    throw new Error(`--parts: expected some of ${Object.keys(parts).join(', ')}; found ${unknown.join(', ')}`);
+  requireSome('--parts', names ?? [], Object.keys(parts));
   return Object.entries(parts).filter(([name]) => name === 'join' || names === undefined || names.includes(name));
 }
 

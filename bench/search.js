@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import pg from 'pg';
 import { migrate } from '../dist/index.js';
 import { searchTasks } from '../dist/projections/search-tasks.js';
+import { percentile } from './milliseconds.js';
 import { fillTasks, firstAt, placeAt, taskSpacingMs, withoutAutovacuum } from './search-fill.js';
 import { startServer } from './server.js';
 
@@ -57,10 +58,6 @@ function searches(tasks) {
     'state failed and until': { state: 'failed', until: at(0.01) },
     'error code and since': { errorCode: 'CARD_EXPIRED', since: at(0.5) },
   };
-}
-
-function percentile(sorted, share) {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
 }
 
 async function timed(client, search, page, patienceMs) {

@@ -1,6 +1,7 @@
 // What is measured between two sites, part by part; each takes { ams, fra, … } as `openTwoSites` answers them, and `load`.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { performance } from 'node:perf_hooks';
+import { percentile } from '../milliseconds.js';
 import { cpuDuring } from './cpu.js';
 import { recordHeldBack, recordMany, recordSteadily } from './load.js';
 import { followEvents, readHead, readProgress, slope, until, untilProven, watch } from './watch.js';
@@ -11,12 +12,10 @@ const perSecond = 5000;
 /** Events the sites may be behind before no more are recorded: about a second of them. */
 const mostBehind = 12_000;
 
-const percentile = (sorted, share) =>
-  Math.round(sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]);
-
 function percentiles(values) {
   const sorted = [...values].sort((a, b) => a - b);
-  return { p50_ms: percentile(sorted, 0.5), p99_ms: percentile(sorted, 0.99), samples: sorted.length };
+  const at = (share) => Math.round(percentile(sorted, share));
+  return { p50_ms: at(0.5), p99_ms: at(0.99), samples: sorted.length };
 }
 
 const seconds = (ms) => Math.round(ms / 100) / 10;
