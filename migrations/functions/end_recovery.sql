@@ -5,13 +5,14 @@
 -- - other decisions whose number had been used are recorded anew, so that a task never has a part of its history,
 -- - a task that was submitted under a key that another one has which came back is aborted: it is the same task.
 -- The hot tables are made from the log. Peers that were removed meanwhile have left. Raises an incident that tells of it.
+-- `used_seq`: the highest number that a peer knows of this stream, be it of an event that nobody could give back.
 -- Answers the incarnation; null when the site was not recovering.
 --
 -- Locks:    pg_advisory_xact_lock(realm) of every realm of this site, exclusively; the rows of site and sealing; those of
 --           displace_events.
 -- Index:    a pass over the stream for what is in no block, and one over its submissions; (task_id, epoch, version) of the stream.
 -- Measured: 4 ms on top of rebuild_open_tasks.
-create or replace function taskledger.end_recovery(peers text[], unsealed int default 0)
+create or replace function taskledger.end_recovery(peers text[], unsealed int default 0, used_seq bigint default 0)
 returns int
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -32,7 +33,8 @@ begin
   -- One more than any that left a number, not than the last this site knows: restored twice from one backup, it has been another
   -- one meanwhile. The first incarnation has nothing in the high bits.
   update taskledger.site s
-     set incarnation = 1 + greatest(s.incarnation, 1 + (select coalesce(max(e.seq), 0) >> 40 from taskledger.events e where e.site = s.name))
+     set incarnation = 1 + greatest(s.incarnation,
+           1 + (greatest(end_recovery.used_seq, (select max(e.seq) from taskledger.events e where e.site = s.name)) >> 40))
   returning s.name, s.incarnation into v_site;
   perform setval('taskledger.event_seq', greatest((v_site.incarnation::bigint - 1) << 40, (select last_value from taskledger.event_seq)));
   -- In a variable it is unpacked once.

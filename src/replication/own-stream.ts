@@ -29,14 +29,14 @@ const blocksPerLook = 200;
 
 /**
  * The first block of this site's own stream that the peer has and this site has not; undefined when there is none, as always
- * but after this site was restored from an older state.
+ * but after this site was restored from an older state; `unreadable` when the peer has later ones, and is still to get this one.
  * @param theirs - what the peer has of each stream, read before this is called: then nothing is new there that is not old here
  */
 export async function findLostBlock(
   here: Queryable,
   there: Queryable,
   theirs: StreamHeads,
-): Promise<LostBlock | undefined> {
+): Promise<LostBlock | 'unreadable' | undefined> {
   const own = ownHead(await readStreamHeads(here));
   const their = theirs.get(own.site);
   if (their === undefined || their.number === 0n || their.hash === own.hash) return undefined;
@@ -45,8 +45,7 @@ export async function findLostBlock(
   if (common.number === their.number) return undefined;
   const number = common.number + 1n;
   const [block] = await readBlocks(there, own.site, number, number);
-  // The peer is still fetching it, or has a block that nobody sealed: of that its own prover tells.
-  if (block === undefined) return undefined;
+  if (block === undefined) return 'unreadable';
   const [finding] = checkHeader(block, await readSiteKeys(here), common.hash);
   const why = finding !== undefined && 'why' in finding ? finding.why : undefined;
   return {

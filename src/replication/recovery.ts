@@ -19,7 +19,10 @@ interface Ends {
   readonly peer: string;
 }
 
-/** Events that no peer has are not waited for longer: checking blocks again will tell of them. */
+/**
+ * What a peer is still to get itself is not waited for longer: nobody may have it any more. Checking blocks again will tell of
+ * events that are missing.
+ */
 const patienceMs = 60_000;
 
 /**
@@ -33,8 +36,10 @@ export class Recovery {
   readonly #asked = new Set<string>();
   /** Blocks that peers have under this site's name and it has not sealed: told once. */
   readonly #disputed = new Set<string>();
+  /** Since when a peer was seen to be without something that it is to get. */
+  readonly #incompleteSince = new Map<string, number>();
   #unsealed = 0;
-  #since: number | undefined;
+  #usedSeq = 0n;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -45,37 +50,53 @@ export class Recovery {
    * last one. @throws whatever pg throws; what was taken back until then stays
    */
   async step(ends: Ends, theirs: ReadonlyMap<string, StreamHead>): Promise<void> {
-    const { here, there, peer } = ends;
-    const lost = await findLostBlock(here, there, theirs);
-    if (lost?.disputed !== undefined) await this.#dispute(ends, lost);
-    else if (lost !== undefined && (await beginRecovery(here, lost))) {
-      this.#options.signals.emit('site.recovering', { from: peer });
-      if (lost.isForked) await here.query('select taskledger.give_up_blocks($1)', [String(lost.number)]);
-      await takeBackBlocks(here, there, lost);
+    const { here } = ends;
+    const lost = await findLostBlock(here, ends.there, theirs);
+    if (lost !== undefined && lost !== 'unreadable') {
+      if (lost.disputed !== undefined) await this.#dispute(ends, lost);
+      // Not known to be lost yet. Should the site recover nevertheless, it must not be opened without this block.
+      else if (!(await this.#takeBack(ends, lost))) return;
     }
-    if (await isRecovering(here)) await this.#finish(ends);
+    if (await isRecovering(here)) await this.#finish(ends, lost === 'unreadable');
     else this.#forget();
   }
 
-  async #finish({ here, there, peer }: Ends): Promise<void> {
-    const { clock, signals } = this.#options;
-    const { events, missing } = await takeBackRest(here, there);
+  /** False while the block may be one that this site is sealing just now. */
+  async #takeBack({ here, there, peer }: Ends, lost: LostBlock): Promise<boolean> {
+    if (!(await beginRecovery(here, lost))) return false;
+    this.#options.signals.emit('site.recovering', { from: peer });
+    if (lost.isForked) await here.query('select taskledger.give_up_blocks($1)', [String(lost.number)]);
+    await takeBackBlocks(here, there, lost);
+    return true;
+  }
+
+  async #finish({ here, there, peer }: Ends, isUnreadable: boolean): Promise<void> {
+    const { events, missing, usedSeq } = await takeBackRest(here, there);
     this.#unsealed += events;
+    if (usedSeq > this.#usedSeq) this.#usedSeq = usedSeq;
+    if ((isUnreadable || missing > 0) && this.#isWorthWaitingFor(peer)) return;
     this.#asked.add(peer);
     const peers = (await readPeers(here)).map(({ site }) => site);
     if (!peers.every((site) => this.#asked.has(site))) return;
-    this.#since ??= clock.monotonic();
-    if (missing > 0 && clock.monotonic() - this.#since < patienceMs) return;
-    const { rows } = await here.query('select taskledger.end_recovery($1, $2) as incarnation', [peers, this.#unsealed]);
+    const values = [peers, this.#unsealed, String(this.#usedSeq)];
+    const { rows } = await here.query('select taskledger.end_recovery($1, $2, $3) as incarnation', values);
     const { incarnation } = rows[0] as { incarnation: number | null };
     this.#forget();
-    if (incarnation !== null) signals.emit('site.recovered', { incarnation });
+    if (incarnation !== null) this.#options.signals.emit('site.recovered', { incarnation });
+  }
+
+  #isWorthWaitingFor(peer: string): boolean {
+    const now = this.#options.clock.monotonic();
+    const since = this.#incompleteSince.get(peer) ?? now;
+    this.#incompleteSince.set(peer, since);
+    return now - since < patienceMs;
   }
 
   #forget(): void {
     this.#asked.clear();
+    this.#incompleteSince.clear();
     this.#unsealed = 0;
-    this.#since = undefined;
+    this.#usedSeq = 0n;
   }
 
   /** Nothing is taken that this site has not signed: who can write at a peer must not be able to stop this site, or fill its stream. */
@@ -119,15 +140,15 @@ export async function askPeersAboutUs(connectionString: string): Promise<void> {
   const here = await connectForOneService(connectionString, 'taskledger link');
   try {
     for (const lost of await Promise.all((await readPeers(here)).map((peer) => askPeer(here, peer)))) {
-      if (lost !== undefined && lost.disputed === undefined) await beginRecovery(here, lost);
+      if (typeof lost === 'object' && lost.disputed === undefined) await beginRecovery(here, lost);
     }
   } finally {
     await here.end();
   }
 }
 
-async function askPeer(here: Queryable, peer: Peer): Promise<LostBlock | undefined> {
-  const ask = async (): Promise<LostBlock | undefined> => {
+async function askPeer(here: Queryable, peer: Peer): ReturnType<typeof findLostBlock> {
+  const ask = async (): ReturnType<typeof findLostBlock> => {
     const there = await connectForOneService(peer.url, 'taskledger link', askMs);
     try {
       requirePeer(peer, await readIdentity(there));

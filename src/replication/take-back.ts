@@ -18,15 +18,20 @@ export async function takeBackBlocks(here: Queryable, there: Queryable, { site, 
 /** Blocks at the end of the stream whose events may be missing here because the peer they came from had not got them. */
 const looksBack = 20_000n;
 
+interface TakenBack {
+  /** Events that no block names. */
+  readonly events: number;
+  /** Blocks that still miss events. */
+  readonly missing: number;
+  /** The highest number the peer knows of the own stream, also of what cannot be taken back. */
+  readonly usedSeq: bigint;
+}
+
 /**
  * Takes back what else the peer has of the own stream: events of blocks that are here, which another peer had not got, and
  * events that no block names, since this site was lost before it had sealed them.
- * @returns how many of the latter; and how many blocks still miss events
  */
-export async function takeBackRest(
-  here: Queryable,
-  there: Queryable,
-): Promise<{ readonly events: number; readonly missing: number }> {
+export async function takeBackRest(here: Queryable, there: Queryable): Promise<TakenBack> {
   const { site, number } = ownHead(await readStreamHeads(here));
   const from = number > looksBack ? number - looksBack : 1n;
   for (const block of await incompleteBlocks(here, site, from, number)) {
@@ -37,5 +42,10 @@ export async function takeBackRest(
     const { rows } = await here.query('select taskledger.take_back_events($1) as new', [loose]);
     events += (rows[0] as { new: number }).new;
   }
-  return { events, missing: (await incompleteBlocks(here, site, from, number)).length };
+  const { rows } = await there.query(
+    'select coalesce(max(e.seq), 0)::text as seq from taskledger.events e where e.site = $1',
+    [site],
+  );
+  const { seq } = rows[0] as { seq: string };
+  return { events, missing: (await incompleteBlocks(here, site, from, number)).length, usedSeq: BigInt(seq) };
 }

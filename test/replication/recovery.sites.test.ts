@@ -32,6 +32,14 @@ async function pairWithCopies(copies: readonly string[]) {
   return { ams, fra, older };
 }
 
+/** Resolves when a link of this site has looked at its peer so many times more. */
+async function hasLooked({ pool }: TestSite, times = 2): Promise<void> {
+  const looked = async () => (await pool.query('select checked_at from taskledger.link_states')).rows as unknown[];
+  for (let looks = 0, before = await looked(); looks < times; looks += 1, before = await looked()) {
+    await expect.poll(looked, { timeout: 10_000 }).not.toEqual(before);
+  }
+}
+
 /** Restored, not serving yet: a peer of `fra` instead of the one it is a copy of. */
 const restoredFrom = (older: string | undefined, { key }: TestSite): Promise<TestSite> => openSite('ams', older, key);
 
@@ -115,10 +123,7 @@ it('takes no block back that it has not signed, says so once, and goes on workin
   expect(await disputed).toMatchObject({ peer: 'fra' });
   await ams.ledger.submitMany(name, many(20));
   expect(await incarnationOf(ams)).toEqual({ incarnation: 1 });
-  const looked = async () => (await ams.pool.query('select checked_at from taskledger.link_states')).rows as unknown[];
-  for (let looks = 0, before = await looked(); looks < 2; looks += 1, before = await looked()) {
-    await expect.poll(looked, { timeout: 10_000 }).not.toEqual(before);
-  }
+  await hasLooked(ams);
   expect(await countAt(ams, "events where data ->> 'kind' = 'disputed_block'")).toBe(1);
 }, 60_000);
 
@@ -145,6 +150,55 @@ it('waits with its work for a peer that is away, until somebody says that it is 
     "select type, data ->> 'name' as name from taskledger.events where site = 'ams' and type in ('site.joined', 'site.left') order by seq",
   );
   expect(rows.at(-1)).toEqual({ type: 'site.left', name: 'lon' });
+}, 60_000);
+
+it('I1: is not opened again while it cannot tell whether a block of its peer is one it seals just now', async () => {
+  const { ams, fra, older } = await pairWithCopies(['first']);
+  await assertConverged([ams, fra]);
+  await ams.rest();
+  const restored = await restoredFrom(older[0], ams);
+  await joinSites([restored, fra]);
+  // The sealer has asked, and has not let go yet.
+  await restored.pool.query("select taskledger.begin_recovery(1, sha256('unknown'))");
+  const tick = await restored.pool.connect();
+  try {
+    await tick.query('begin');
+    await tick.query("select pg_advisory_xact_lock(hashtextextended('taskledger.sealing', 0))");
+    await restored.serve();
+    await hasLooked(restored);
+    expect(await incarnationOf(restored)).toEqual({ incarnation: 1 });
+    const recovered = restored.signals.next('site.recovered');
+    await tick.query('commit');
+    await recovered;
+  } finally {
+    tick.release(true);
+  }
+  expect(await countAt(restored, "events where site = 'ams' and type = 'task.submitted'")).toBe(150);
+  await assertConverged([restored, fra], afterRestore);
+}, 60_000);
+
+it('I1: is not opened again while its peer is still to get a block before those it has', async () => {
+  const { ams, fra, older } = await pairWithCopies(['first']);
+  await assertConverged([ams, fra]);
+  // Another block at least.
+  await ams.ledger.submitMany(name, many(10));
+  await assertConverged([ams, fra]);
+  await Promise.all([ams.rest(), fra.rest()]);
+  const first = await countAt(await restoredFrom(older[0], ams), "blocks where site = 'ams'");
+  const lost = `from taskledger.blocks where site = 'ams' and number = ${first + 1}`;
+  await fra.pool.query(`create table public.lost_block as select * ${lost}`);
+  await fra.pool.query(`alter table taskledger.blocks disable trigger all; delete ${lost}`);
+  const restored = await restoredFrom(older[0], ams);
+  await joinSites([restored, fra]);
+  await restored.pool.query("select taskledger.begin_recovery(1, sha256('unknown'))");
+  await restored.serve();
+  await hasLooked(restored);
+  expect(await incarnationOf(restored)).toEqual({ incarnation: 1 });
+  const recovered = restored.signals.next('site.recovered');
+  await fra.pool.query('insert into taskledger.blocks select * from public.lost_block');
+  await recovered;
+  await fra.serve();
+  await assertConverged([restored, fra], afterRestore);
 }, 60_000);
 
 it('does not take a block for lost that it is sealing just now', async () => {

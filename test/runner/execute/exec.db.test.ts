@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Progress } from '../../../src/ledger/progress.ts';
 import { repositoryRoot } from '../../support/repository.ts';
 import { pluginHandler } from './python-behaviours.ts';
@@ -100,19 +100,25 @@ test('what a program leaves running is gone when its attempt has ended', async (
   expect(report.log_tail?.at(-1)).toContain('killed what the attempt had left running');
 });
 
-test.each([
-  ['is not there', './no-such-program', 'PROGRAM_NOT_FOUND', 'ENOENT'],
-  ['is not on the PATH', 'no-such-program', 'PROGRAM_NOT_FOUND', 'ENOENT'],
-  ['nobody may execute', 'a.txt', 'PROGRAM_NOT_EXECUTABLE', 'EACCES'],
-  ['has an interpreter that is not there', 'b.txt', 'PROGRAM_NOT_EXECUTABLE', 'ENOENT'],
-])('a program that %s is a failure before anything is started', async (_what, name, code, cause) => {
-  const directory = mkdtempSync(path.join(tmpdir(), 'taskledger-programs-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
-  writeFileSync(path.join(directory, 'a.txt'), 'not a program', { mode: 0o644 });
-  writeFileSync(path.join(directory, 'b.txt'), '#!/no/such/interpreter\n', { mode: 0o755 });
-  const command = [name.endsWith('.txt') ? path.join(directory, name) : name];
-  const { error } = await runHandler(pluginHandler('behaves.program', { runtime: 'exec', command, path: [] }));
-  expect(error).toMatchObject({ code, cause: { message: expect.stringContaining(cause) } });
+describe.each([
+  ['without limits', {}],
+  ['within limits', { limits: { files: 100 } }],
+])('%s', (_held, limits) => {
+  test.each([
+    ['is not there', './no-such-program', 'PROGRAM_NOT_FOUND', 'ENOENT'],
+    ['is not on the PATH', 'no-such-program', 'PROGRAM_NOT_FOUND', 'ENOENT'],
+    ['nobody may execute', 'a.txt', 'PROGRAM_NOT_EXECUTABLE', 'EACCES'],
+    ['has an interpreter that is not there', 'b.txt', 'PROGRAM_NOT_EXECUTABLE', 'ENOENT'],
+  ])('a program that %s is a failure before anything is started', async (_what, name, code, cause) => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'taskledger-programs-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    writeFileSync(path.join(directory, 'a.txt'), 'not a program', { mode: 0o644 });
+    writeFileSync(path.join(directory, 'b.txt'), '#!/no/such/interpreter\n', { mode: 0o755 });
+    const command = [name.endsWith('.txt') ? path.join(directory, name) : name];
+    const handler = pluginHandler('behaves.program', { runtime: 'exec', command, path: [], ...limits });
+    const { error } = await runHandler(handler);
+    expect(error).toMatchObject({ code, cause: { message: expect.stringContaining(cause) } });
+  });
 });
 
 test('an argument that would be an option is a failure before anything is started', async () => {

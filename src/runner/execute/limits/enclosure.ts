@@ -1,6 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs';
 import { constants as system } from 'node:os';
-import path from 'node:path';
 import type { Clock } from '../../../clock.ts';
 import type { ChildLimits } from '../../../ledger/child-limits.ts';
 import type { Exit } from '../exit.ts';
@@ -11,6 +9,7 @@ import { launched, type Command } from './launcher.ts';
 import type { Layers } from './layers.ts';
 import { LimitWatch, type LimitWatchOptions } from './limit-watch.ts';
 import type { ProcessTrees } from './process-trees.ts';
+import { programFile } from './program-file.ts';
 import { isSized } from './sized-directory.ts';
 
 /** By which number a shell says that a signal ended what it waited for: that much more than the signal's own. */
@@ -53,9 +52,7 @@ export class Enclosure {
    * @throws as a start of the program itself would, if there is none
    */
   command({ file, args }: Command, env: NodeJS.ProcessEnv): Command {
-    const found = file.includes('/') ? file : inPath(file, env['PATH'] ?? '');
-    if (found === undefined || !existsSync(found)) throw noProgram(file);
-    accessSync(found, constants.X_OK);
+    const found = programFile(file, env['PATH'] ?? '');
     const { limits, layers, warm } = this.#options;
     return launched({ file: found, args }, { limits, layers, warm, cgroup: this.cgroup, account: this.account });
   }
@@ -85,15 +82,4 @@ export class Enclosure {
   close(): void {
     if (this.cgroup !== undefined) this.#options.home?.drop(this.cgroup);
   }
-}
-
-function inPath(file: string, directories: string): string | undefined {
-  return directories
-    .split(':')
-    .map((directory) => path.join(directory, file))
-    .find((one) => existsSync(one));
-}
-
-function noProgram(file: string): Error {
-  return Object.assign(new Error(`spawn ${file} ENOENT`), { code: 'ENOENT' });
 }
