@@ -50,11 +50,10 @@ const peersToFirst = (part, id, variant) => (results) =>
     }),
   );
 
+/** As the daemon reads: each event once for all projections. */
 function projectingRate({ projections }) {
-  const each = Object.entries(projections?.measured ?? {}).filter(([name]) => name !== 'seal');
-  if (each.length === 0) return undefined;
-  // One connection reads each block for all of them: what they take adds up.
-  return 1000 / each.reduce((sum, [, { events, ms }]) => sum + ms / events, 0);
+  const together = projections?.measured.together;
+  return together && (together.events / together.ms) * 1000;
 }
 
 const most = ({ memory }, who) => {

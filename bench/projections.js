@@ -1,15 +1,17 @@
-// What sealing and projecting cost per event: tasks submitted, claimed and settled by hundreds, sealed, then read by each
-// projection in turn on one connection, in steps as after a pause of the daemon. And how many bytes each part keeps.
+// What sealing and projecting cost per event: tasks submitted, claimed and settled by hundreds, sealed, then read on one
+// connection, in steps as after a pause of the daemon. Half of them by all projections together, as the daemon reads; a quarter
+// by each projection alone, as one that is made anew does; a quarter together again without the indexes that only searching
+// needs, which tells what those cost. And how many bytes each part keeps, as long as all indexes are there.
 import pg from 'pg';
 import { migrate } from '../dist/index.js';
 import { addSiteKey } from '../dist/events/blocks/known-key.js';
 import { temporarySiteKey } from '../dist/events/blocks/site-key.js';
 import { sealTick } from '../dist/events/blocks/tick.js';
-import { nextSteps, projectStep } from '../dist/projections/project-next.js';
+import { nextSteps, projectStep, projectTogether } from '../dist/projections/project-next.js';
 import { projections } from '../dist/projections/projections.js';
 import { startServer } from './server.js';
 
-export const sizes = { full: { tasks: 100_000 }, whole: { tasks: 50_000 }, quick: { tasks: 10_000 } };
+export const sizes = { full: { tasks: 100_000 }, whole: { tasks: 60_000 }, quick: { tasks: 20_000 } };
 const batch = 5000;
 const claim = 500;
 
@@ -33,6 +35,26 @@ async function timed(work) {
   return { events, ms: performance.now() - startedAt };
 }
 
+async function readTogether(client) {
+  const [tasks] = projections;
+  const [step] = await nextSteps(client, tasks);
+  if (step === undefined) return 0;
+  const [read] = await projectTogether(client, tasks, step);
+  return read.events;
+}
+
+async function readAlone(client, projection) {
+  const [step] = await nextSteps(client, projection);
+  return step === undefined ? 0 : await projectStep(client, projection, step);
+}
+
+async function dropSearchIndexes(client) {
+  const { rows } = await client.query(
+    "select indexrelid::regclass::text as name from pg_index where indrelid = 'taskledger.task_rows'::regclass and not indisprimary",
+  );
+  for (const { name } of rows) await client.query(`drop index ${name}`);
+}
+
 const bytesByPart = `
   select case when c.relname ~ '^events' then 'log' when c.relname = 'blocks' then 'blocks' else regexp_replace(c.relname, '_rows_[ab]$', '') end as part,
          sum(pg_table_size(c.oid))::float8 as rows, sum(pg_indexes_size(c.oid))::float8 as indexes
@@ -49,29 +71,33 @@ export async function measure({ size, tell }) {
     await client.connect();
     const key = temporarySiteKey();
     await addSiteKey(client, key);
-    await live(client, size.tasks);
-    const measured = { seal: await timed(async () => (await sealTick(client, key)).events) };
-    for (const projection of projections) {
-      await client.query('select * from taskledger.begin_projection($1, $2)', [projection.name, projection.version]);
-      measured[projection.name] = await timed(async () => {
-        const [step] = await nextSteps(client, projection);
-        return step === undefined ? 0 : await projectStep(client, projection, step);
-      });
-    }
-    const { events } = measured.seal;
+    for (const { name, version } of projections)
+      await client.query('select * from taskledger.begin_projection($1, $2)', [name, version]);
+    const seal = () => timed(async () => (await sealTick(client, key)).events);
+    const together = () => timed(() => readTogether(client));
+    await live(client, size.tasks / 2);
+    const measured = { seal: await seal(), together: await together() };
+    await live(client, size.tasks / 4);
+    await seal();
+    for (const projection of projections) measured[projection.name] = await timed(() => readAlone(client, projection));
+    const events = measured.together.events + measured.tasks.events;
     const bytes = (await client.query(bytesByPart)).rows.map(({ part, rows, indexes }) => ({
       part,
       rows: rows / events,
       indexes: indexes / events,
     }));
+    await dropSearchIndexes(client);
+    await live(client, size.tasks / 4);
+    await seal();
+    measured['together, nothing to search by'] = await together();
     await client.end();
     for (const [what, { events: read, ms }] of Object.entries(measured))
       tell(
-        `${what.padEnd(16)}${String(Math.round((read / ms) * 1000)).padStart(9)} events/s${((ms * 1000) / read).toFixed(1).padStart(8)} µs per event`,
+        `${what.padEnd(32)}${String(Math.round((read / ms) * 1000)).padStart(9)} events/s${((ms * 1000) / read).toFixed(1).padStart(8)} µs per event`,
       );
     for (const { part, rows, indexes } of bytes)
       tell(
-        `${part.padEnd(16)}${rows.toFixed(0).padStart(9)} bytes per event${indexes.toFixed(0).padStart(8)} in its indexes`,
+        `${part.padEnd(32)}${rows.toFixed(0).padStart(9)} bytes per event${indexes.toFixed(0).padStart(8)} in its indexes`,
       );
     return { postgres: server.described, measured, bytes_per_event: bytes };
   } finally {

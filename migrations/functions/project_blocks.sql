@@ -8,8 +8,8 @@
 -- (due_at). They are in decisions made before, never in a later block: the same whenever they are read.
 --
 -- Locks:    the rows it writes, each table in the order of its keys.
--- Index:    blocks_pkey, the stream's primary key for each run of members; (task_id, epoch, version) of the streams, once per task
---           that was submitted before these blocks, and once per lease after the first; the primary keys of the slots.
+-- Index:    blocks_pkey, the stream's primary key for each run of members; (task_id, epoch, version) of the streams, once per lease
+--           after the first, and where `tasks` is left out once per task that was submitted before; the primary keys of the slots.
 -- Measured: `npm run bench -- projections`.
 create or replace function taskledger.project_blocks(site text, from_block bigint, to_block bigint, expected bigint, tasks text default null,
                                                      attempts text default null, queue_minutes text default null, incidents text default null)
@@ -183,14 +183,18 @@ begin
       priority_place = greatest(x.priority_place, excluded.priority_place), error_place = greatest(x.error_place, excluded.error_place),
       fraction_place = greatest(x.fraction_place, excluded.fraction_place), message_place = greatest(x.message_place, excluded.message_place),
       retried_place = greatest(x.retried_place, excluded.retried_place)
+    returning x.task_id, x.name, x.queue, coalesce(x.start_after, x.submitted_at) as due_at
 
-  -- What attempts and queue_minutes need of each task, once.
+  -- What attempts and queue_minutes need of each task, once: told by its row if that is at hand, else by its submission.
   ), submissions as materialized (
-    select t.task_id, (t.s).name, (t.s).queue, coalesce((t.s).start_after, t.occurred_at) as due_at from told t where t.type = 'task.submitted'
+    select w.* from written_tasks w where w.name is not null
+     union all
+    select t.task_id, (t.s).name, (t.s).queue, coalesce(date_trunc('milliseconds', (t.s).start_after), t.occurred_at)
+      from told t where t.type = 'task.submitted' and project_blocks.tasks is null
   ), origins as materialized (
     select s.* from submissions s
      union all
-    select w.task_id, (e.s).name, (e.s).queue, coalesce((e.s).start_after, e.occurred_at)
+    select w.task_id, (e.s).name, (e.s).queue, coalesce(date_trunc('milliseconds', (e.s).start_after), e.occurred_at)
       from (select distinct t.task_id from told t
              where t.type = 'task.leased'
                 or project_blocks.queue_minutes is not null
@@ -204,11 +208,11 @@ begin
       from told t
       join origins o on o.task_id = t.task_id
       left join lateral (
-        select case p.type
+        select date_trunc('milliseconds', case p.type
                  when 'task.submitted' then coalesce((p.data ->> 'start_after')::timestamptz, p.occurred_at)
                  when 'task.rescheduled' then (p.data ->> 'start_after')::timestamptz
                  when 'task.attempt_failed' then (p.data ->> 'retry_at')::timestamptz
-                 else coalesce((p.data ->> 'run_at')::timestamptz, p.occurred_at) end as due_at
+                 else coalesce((p.data ->> 'run_at')::timestamptz, p.occurred_at) end) as due_at
           from taskledger.events p
          -- What precedes version 2 is the submission.
          where t.version > 2 and p.task_id = t.task_id and (p.epoch, p.version) < (t.epoch, t.version)
