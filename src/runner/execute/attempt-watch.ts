@@ -38,10 +38,14 @@ export class AttemptWatch {
     if (attempt.signal.aborted) this.#stop();
   }
 
-  /** What the process has used so far is not this attempt's. */
-  forgetUsage(): void {
+  /** What the process has met of its limits so far is not this attempt's: before it is told of the attempt. */
+  forgetLimits(): void {
     this.#limits?.forget();
-    this.#usedBeforeMs = sampleUsage(this.#options.child.pid)?.cpu_ms ?? 0;
+  }
+
+  /** Nor is what it has used so far, for an attempt that will not say itself what it used. */
+  forgetUsage(): void {
+    if (this.#limits === undefined) this.#usedBeforeMs = sampleUsage(this.#options.child.pid)?.cpu_ms ?? 0;
   }
 
   sample(): void {

@@ -71,9 +71,11 @@ export class ChildAttempt implements ChildListener {
   /** Tells the child to begin. */
   start(warm?: WarmStart): void {
     const { child, attempt, program, nonce } = this.#options;
-    if (warm !== undefined) this.#watch.forgetUsage();
+    if (warm !== undefined) this.#watch.forgetLimits();
     child.send(startMessage(attempt, program.entry, nonce, warm));
     this.#started = true;
+    // While the child reads it.
+    if (warm !== undefined) this.#watch.forgetUsage();
     if (attempt.stoppedFor !== undefined) child.send({ kind: 'stop', reason: attempt.stoppedFor });
   }
 
