@@ -24,7 +24,7 @@ export function profileDirectory() {
 
 const statements = `
   select s.toplevel, s.calls::int, s.total_exec_time as ms, s.wal_bytes::float8 as wal, s.rows::float8 as rows,
-         (s.shared_blks_hit + s.shared_blks_read)::float8 as blocks, regexp_replace(s.query, '\\s+', ' ', 'g') as query
+         (s.shared_blks_hit + s.shared_blks_read)::float8 as blocks, s.parallel_workers_launched::int as workers, regexp_replace(s.query, '\\s+', ' ', 'g') as query
     from pg_stat_statements s join pg_database d on d.oid = s.dbid
    where d.datname = current_database() and s.calls > 0
    order by s.total_exec_time desc limit ${most}`;
@@ -56,13 +56,14 @@ export const readProfile = (url, tasks) =>
          from pg_stat_io where coalesce(writes, 0) + coalesce(fsyncs, 0) + coalesce(reads, 0) > 0`,
     );
     return {
-      statements: rows.map(({ toplevel, calls, ms, wal, rows: answered, blocks, query }) => ({
+      statements: rows.map(({ toplevel, calls, ms, wal, rows: answered, blocks, workers, query }) => ({
         within: toplevel ? undefined : true,
         calls,
         usPerTask: (ms * 1000) / tasks,
         walPerTask: wal / tasks,
         rowsPerTask: answered / tasks,
         blocksPerTask: blocks / tasks,
+        workers,
         query: query.slice(0, textLength),
       })),
       io: io.rows,
@@ -72,10 +73,10 @@ export const readProfile = (url, tasks) =>
 export function profileTable({ statements: rows, io }) {
   const cell = (value, digits) => value.toFixed(digits).padStart(9);
   return [
-    '     µs/task  WAL/task blocks/task  calls  (· within a function, and so part of another line too)',
+    '     µs/task  WAL/task blocks/task  calls workers  (· within a function, and so part of another line too)',
     ...rows.map(
-      ({ within, calls, usPerTask, walPerTask, blocksPerTask, query }) =>
-        `  ${within ? '·' : ' '}${cell(usPerTask, 2)}${cell(walPerTask, 0)}${cell(blocksPerTask, 1)}${String(calls).padStart(9)}  ${query}`,
+      ({ within, calls, usPerTask, walPerTask, blocksPerTask, workers, query }) =>
+        `  ${within ? '·' : ' '}${cell(usPerTask, 2)}${cell(walPerTask, 0)}${cell(blocksPerTask, 1)}${String(calls).padStart(9)}${String(workers).padStart(8)}  ${query}`,
     ),
     ...io.map(
       ({ backend_type: who, object, context, reads, writes, extends: extended, fsyncs, write_ms: ms }) =>
