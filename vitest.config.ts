@@ -10,6 +10,9 @@ const alias = [
   { find: /^taskledger\/testing$/, replacement: source('testing/index.ts') },
 ];
 
+/** What is waited for comes when it comes: only a test that fails waits that long. */
+const expectOptions = { poll: { timeout: 10_000 } };
+
 export default defineConfig({
   test: {
     watch: false,
@@ -20,7 +23,13 @@ export default defineConfig({
       {
         // No input or output: no server is started for these.
         // They share the modules that a worker has loaded: to load them anew for each file was half of the work.
-        test: { name: 'unit', include: ['test/**/*.unit.test.ts'], testTimeout: 20_000, isolate: false },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.unit.test.ts'],
+          testTimeout: 20_000,
+          isolate: false,
+          expect: expectOptions,
+        },
       },
       {
         resolve: { alias },
@@ -31,6 +40,7 @@ export default defineConfig({
           // `npm run test:long` makes the tests of faults larger.
           testTimeout: 30_000 * Math.max(1, testScale),
           hookTimeout: 60_000,
+          expect: expectOptions,
         },
       },
     ],

@@ -24,6 +24,7 @@ const claimAll = (n, runner = 'r') =>
   `create temp table claimed on commit drop as select c.* from generate_series(1, ${n}) g, lateral taskledger.claim('{bench.a}', 1, '${runner}' || g, 'h') c`;
 const claimed = `(select claim_id, secret, (tasks::json -> 0 ->> 0)::uuid as task_id from claimed)`;
 const settleOne = `taskledger.settle(array[c.claim_id], array[c.secret], array[c.task_id], array[c.claim_id], '{completed}', array[null]::json[], '{0}', '{0}')`;
+const reportLog = `for v in select taskledger.report_log(c.claim_id, c.secret, c.task_id, 1, '["a line that says something"]') from ${claimed} c loop null; end loop`;
 const ids = (n) =>
   `create temp table ids on commit drop as select task_id from taskledger.open_tasks where name = 'bench.b' and state = 'pending' limit ${n}`;
 const each = (n, call) => ({ n: 1, per: n, body: `for v in select task_id from ids loop perform ${call}; end loop` });
@@ -91,6 +92,53 @@ const cases = {
     body: `select * into v from taskledger.claim('{bench.a}', 1, 'r', 'h', 15000, null, l::json); l := json_build_array(json_build_object('name', 'bench.a', 'queue', 'default', 'priority', 0, 'from', v.tasks::json -> 0 ->> 4, 'from_id', v.tasks::json -> 0 ->> 0))::text`,
   },
   'claim(500), per task': { n: 10, per: 500, body: `perform taskledger.claim('{bench.a}', 500, 'r', 'h')` },
+  'claim(1), a queue with a cap': { n: 200, body: `perform taskledger.claim('{bench.capped}', 1, 'r', 'h')` },
+  'claim(500), a queue with a cap, per task': {
+    n: 4,
+    per: 500,
+    body: `perform taskledger.claim('{bench.capped}', 500, 'r', 'h')`,
+  },
+  'claim(1), a queue with a rate': { n: 200, body: `perform taskledger.claim('{bench.rated}', 1, 'r', 'h')` },
+  'share_lanes, 41 lanes': {
+    n: 100,
+    declare: `l json := taskledger.present_lanes('{bench.lanes}', null);`,
+    body: 'perform taskledger.share_lanes(l)',
+  },
+  set_rule: { n: 200, body: `perform taskledger.set_rule('queue', 'q' || i, '{"weight":2}')` },
+  read_offers: {
+    n: 2000,
+    body: `perform taskledger.read_offers('[{"name":"bench.a"},{"name":"bench.b","pin":"p@^1"}]')`,
+  },
+  present_pins: { n: 500, body: `perform taskledger.present_pins('{bench.a,bench.b}')` },
+  has_peer: { n: 2000, body: 'perform taskledger.has_peer()' },
+  'require_payloads, 100 of 1 kB': {
+    n: 50,
+    declare: `p json[] := (select array_agg(('{"items":[' || repeat('{"amount":12.5,"currency":"EUR"},', 30) || '1]}')::json) from generate_series(1, 100));`,
+    body: 'perform taskledger.require_payloads(p)',
+  },
+  'take_doubts, none': {
+    n: 500,
+    body: `perform taskledger.take_doubts('{bench.a}', 10, 'r', gen_random_uuid()::text, 15000)`,
+  },
+  'recall_claims, per claim': {
+    before: claimAll(100),
+    n: 1,
+    per: 100,
+    body: 'perform taskledger.recall_claims((select array_agg(secret) from claimed))',
+  },
+  'report_log, nobody watches': { before: claimAll(200), n: 1, per: 200, body: reportLog },
+  watch_task: {
+    before: claimAll(200),
+    n: 1,
+    per: 200,
+    body: `for v in select taskledger.watch_task(c.task_id, gen_random_uuid()) from ${claimed} c loop null; end loop`,
+  },
+  'report_log, watched': {
+    before: `${claimAll(200)}; select taskledger.watch_task(c.task_id, gen_random_uuid()) from ${claimed} c`,
+    n: 1,
+    per: 200,
+    body: reportLog,
+  },
   'settle(1)': {
     before: claimAll(300),
     n: 1,
@@ -143,6 +191,8 @@ const cases = {
   },
 };
 
+const rules = { capped: { concurrency: 100_000 }, rated: { rate: { count: 1_000_000, per_ms: 1000 } } };
+
 async function fill(client, tasks) {
   const batch = (name, options) =>
     `select count(*) from taskledger.submit_many((select json_agg(json_build_object('input', g) ${options}) from generate_series(1, 10000) g), '{"name":"${name}"}', strict => false)`;
@@ -150,6 +200,14 @@ async function fill(client, tasks) {
   await client.query(
     `select count(*) from taskledger.submit_many((select json_agg(json_build_object('input', g, 'priority', g % 41)) from generate_series(1, 4100) g), '{"name":"bench.lanes"}')`,
   );
+  for (const [name, rule] of Object.entries(rules)) {
+    await client.query(`select taskledger.set_rule('queue', '${name}', '${JSON.stringify(rule)}')`);
+    await client.query(
+      `select count(*) from taskledger.submit_many((select json_agg(json_build_object('input', g)) from generate_series(1, 4000) g), '{"name":"bench.${name}","queue":"${name}"}')`,
+    );
+    // A rule that was just set is still looking for leases that were given before.
+    await client.query(`select taskledger.claim('{bench.${name}}', 1, 'r', 'h')`);
+  }
 }
 
 export async function measure({ size, tell }) {

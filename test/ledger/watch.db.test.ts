@@ -2,31 +2,16 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock, type Clock } from '../../src/clock.ts';
-import { openLedger, type Ledger } from '../../src/open-ledger.ts';
+import { openLedger } from '../../src/open-ledger.ts';
 import { askForLog, logChannel } from '../../src/ledger/ask-for-log.ts';
 import { defineTask } from '../../src/ledger/define-task.ts';
 import { reportLog } from '../../src/ledger/report-log.ts';
-import type { Watched } from '../../src/ledger/watch.ts';
 import { claimSome, settleAll } from '../support/leases.ts';
 import { testLedger } from '../support/ledger.ts';
+import { watching } from '../support/watching.ts';
 import { deferred } from '../runner/fakes.ts';
 
 const says = defineTask<string>({ name: 'some.task', retry: { attempts: 1 } });
-
-/** What is seen, in short, as it comes. */
-function watching(ledger: Ledger, id: string): { readonly seen: string[]; readonly over: Promise<void> } {
-  const seen: string[] = [];
-  const follow = async (): Promise<void> => {
-    for await (const each of ledger.watch(id)) seen.push(short(each));
-  };
-  return { seen, over: follow() };
-}
-
-function short(seen: Watched): string {
-  if (seen.kind === 'event') return seen.event.type;
-  if (seen.kind === 'line') return `${seen.line.level} ${seen.line.text}`;
-  return seen.kind === 'dropped' ? `${seen.lines} dropped` : seen.trouble;
-}
 
 /** Time goes twenty times as fast. */
 const hasty: Clock = {

@@ -20,7 +20,7 @@ interface ConvergedOptions {
  */
 export async function assertConverged(
   sites: readonly Held[],
-  { withinMs = 20_000, afterIncidents = false }: ConvergedOptions = {},
+  { withinMs = 40_000, afterIncidents = false }: ConvergedOptions = {},
 ): Promise<void> {
   const until = Date.now() + withinMs;
   while (!((await haveSettled(sites)) && (await isOneContent(sites)))) {
