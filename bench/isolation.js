@@ -13,7 +13,7 @@ import { startServer } from './server.js';
 
 export const sizes = {
   full: { rounds: 5, warm: 500, starts: 12, tasks: 2000 },
-  whole: { rounds: 3, warm: 300, starts: 6, tasks: 1000 },
+  whole: { rounds: 3, warm: 300, starts: 5, tasks: 600 },
   quick: { rounds: 2, warm: 100, starts: 3, tasks: 300 },
 };
 

@@ -19,7 +19,7 @@ const small = defineTask({ name: 'bench.small' });
 const long = defineTask({ name: 'bench.long' });
 export const sizes = {
   full: { seconds: 60, queued: 100_000, long: 2000, longMs: 30_000 },
-  whole: { seconds: 10, queued: 50_000, long: 2000, longMs: 5000 },
+  whole: { seconds: 10, queued: 30_000, long: 2000, longMs: 5000 },
   quick: { seconds: 5, queued: 20_000, long: 2000, longMs: 3000 },
 };
 const warmUpSeconds = 3;

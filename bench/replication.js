@@ -13,7 +13,7 @@ export const sizes = {
     steadySeconds: 10,
     gateEvents: 20_000,
     cutSeconds: 15,
-    missing: 200_000,
+    missing: 120_000,
   },
   quick: { history: 50_000, steadySeconds: 8, gateEvents: 20_000, cutSeconds: 10, missing: 100_000 },
 };

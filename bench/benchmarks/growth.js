@@ -3,7 +3,7 @@ import { sideBySide } from '../benchmark.js';
 
 export const sizes = {
   full: { tasks: 100_000, pending: 1_000_000, finished: 10_000_000, rounds: 2 },
-  whole: { tasks: 40_000, pending: 100_000, finished: 200_000, rounds: 2 },
+  whole: { tasks: 30_000, pending: 100_000, finished: 150_000, rounds: 2 },
   quick: { tasks: 10_000, pending: 30_000, finished: 30_000, rounds: 1 },
 };
 

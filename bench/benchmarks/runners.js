@@ -4,7 +4,7 @@ import { submitBatchSize } from './sizes.js';
 
 export const sizes = {
   full: { tasks: 100_000, processes: [1, 2, 3, 4], rounds: 3 },
-  whole: { tasks: 40_000, processes: [1, 2, 3, 4], rounds: 1 },
+  whole: { tasks: 30_000, processes: [1, 2, 3, 4], rounds: 1 },
   quick: { tasks: 10_000, processes: [1, 4], rounds: 1 },
 };
 
