@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync } from 'node:fs';
-import { rm, rmdir } from 'node:fs/promises';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Clock } from '../../clock.ts';
@@ -76,15 +76,14 @@ export class ChildPlace {
     });
   }
 
-  /**
-   * Nobody waits for the end of an empty one, as most are: a file system with a journal takes longer for it than a warm child
-   * for an attempt. Should it fail, the directory goes with all of them, when the runner stops.
-   */
+  /** At once if it is empty, as most are. Should it fail, the directory goes with all of them, when the runner stops. */
   async removeDirectory(directory: string): Promise<void> {
     await this.#enclosures.release(directory);
-    const all = (): Promise<void> => rm(directory, { recursive: true, force: true }).catch(() => undefined);
-    if (isEmpty(directory)) void rmdir(directory).catch(all);
-    else await all();
+    try {
+      rmdirSync(directory);
+    } catch {
+      await rm(directory, { recursive: true, force: true }).catch(() => undefined);
+    }
   }
 
   /** Ends every child with SIGKILL; each tells itself when it is gone. */
@@ -122,13 +121,5 @@ export class ChildPlace {
     const directory = mkdtempSync(path.join(tmpdir(), 'taskledger-runner-'));
     this.#ground = { directory, guard: new Guard(this.#mark, directory) };
     return this.#ground;
-  }
-}
-
-function isEmpty(directory: string): boolean {
-  try {
-    return readdirSync(directory).length === 0;
-  } catch {
-    return false;
   }
 }
