@@ -2,7 +2,8 @@
 -- reach it. Publishes the own stream when this is the first peer that replicates. Doing it again renews the way to reach it,
 -- of a subscription too. Answers whether the site is new.
 --
--- Locks:    pg_advisory_xact_lock of the membership; SHARE UPDATE EXCLUSIVE on events for the new leaf; the cursors.
+-- Locks:    pg_advisory_xact_lock of the membership; SHARE UPDATE EXCLUSIVE on events for the new leaf; the rows of projections,
+--           FOR SHARE; the cursors.
 -- Index:    streams_pkey, peers_pkey.
 -- Measured: 5 ms for a new site, 0.3 ms again, on a busy 2-core machine, as all of these on sites.
 create or replace function taskledger.add_peer(peer text, id uuid, url text, transport text default 'logical')
@@ -36,6 +37,8 @@ begin
   insert into taskledger.streams (site, own) values (peer, false) on conflict do nothing;
   perform taskledger.ensure_stream(peer);
   insert into taskledger.realms (realm, epoch, owner, state) values (peer, 1, peer, 'open') on conflict do nothing;
+  -- Whoever begins or rebuilds a projection just now does not see the new stream: this waits for him, and sees his cursors.
+  perform from taskledger.projections p order by p.name for share;
   insert into taskledger.cursors (projection, slot, site)
   select distinct c.projection, c.slot, peer from taskledger.cursors c
   on conflict do nothing;

@@ -6,7 +6,7 @@
 -- Locks:    none that a writer needs.
 -- Index:    the own stream's (xid); the stream's primary key for what is in no block yet.
 -- Measured: 4 us per event, nearly all of it hashing, and 1 ms per tick; 14 ms where the planner, who takes what is new for a third of
---           the log, may start workers. `xid >= xmin(previous)` instead of the two conditions cost 230 ms per tick behind one old
+--           the log, may start processes of its own. `xid >= xmin(previous)` instead of the two conditions cost 230 ms per tick behind one old
 --           writing transaction (prototype).
 create or replace function taskledger.unsealed(block_events int default 10000)
 returns table (block int, event_count int, members int8multirange, leaves bytea)

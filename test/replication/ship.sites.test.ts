@@ -21,7 +21,10 @@ it('gives a site that joins the whole history, while everyone writes', async () 
   let writing = true;
   const writes = (async () => {
     while (writing) {
+      // One block after the other, not as fast as it goes: what is written has to be projected too.
+      const sealed = ams.signals.next('seal.done');
       await Promise.all([ams, fra].map((site) => site.ledger.submitMany('tickets.issue', many(50))));
+      await sealed;
     }
   })();
   await joinSites([ams, fra]);

@@ -94,14 +94,13 @@ async function isOneContent(sites: readonly Held[]): Promise<boolean> {
 }
 
 async function tellDifference(sites: readonly Held[], withinMs: number): Promise<never> {
-  const [reference, ...others] = await Promise.all(sites.map(contentOf));
-  for (const other of others) expect(other).toEqual(reference);
   const stands = await Promise.all(
     sites.map(async (site) => ({ site: site.name, ...(await standOf(site)), marks: await marksOf(site) })),
   );
-  return expect.fail(
-    `Expected every event to be sealed, proven and projected everywhere within ${withinMs} ms; found ${JSON.stringify(stands)}.`,
-  );
+  const said = `Expected every event to be sealed, proven and projected everywhere within ${withinMs} ms; found ${JSON.stringify(stands)}.`;
+  const [reference, ...others] = await Promise.all(sites.map(contentOf));
+  for (const other of others) expect(other, said).toEqual(reference);
+  return expect.fail(said);
 }
 
 /** One hash for each stream's events and blocks, and for each projection. */
@@ -130,5 +129,6 @@ async function contentOf({ pool }: Held): Promise<Record<string, unknown>> {
 async function marksOf({ pool }: Held): Promise<unknown> {
   const heads = await pool.query('select site, number, proved, halted from taskledger.stream_heads()');
   const links = await pool.query('select site, state from taskledger.link_states');
-  return { heads: heads.rows as unknown[], links: links.rows as unknown[] };
+  const cursors = await pool.query('select projection, slot, site, block from taskledger.cursors');
+  return { heads: heads.rows as unknown[], links: links.rows as unknown[], cursors: cursors.rows as unknown[] };
 }
