@@ -15,6 +15,8 @@ import { UnansweredClaims } from './unanswered-claims.ts';
 
 /** Outcomes wait that long for company before a round trip of their own. */
 const lingerMs = 2;
+/** And that long while leases wait here: their attempts are short, and a settle for each costs the processor they need. */
+const busyLingerMs = 10;
 /** A claim answered after more of its TTL comes too late: the runner's own clock judges as in LeaseFences. */
 const latestAnswer = 0.9;
 
@@ -156,10 +158,11 @@ export class Dispatcher implements Tenant {
   }
 
   #linger(): void {
-    this.#lingering ??= setTimeout(() => {
+    const flush = (): void => {
       this.#lingering = undefined;
       this.flush();
-    }, lingerMs);
+    };
+    this.#lingering ??= setTimeout(flush, this.attempts.waiting > 0 ? busyLingerMs : lingerMs);
   }
 
   #wantsExchange(): boolean {

@@ -121,6 +121,21 @@ test('outcomes that end within 2 ms share an exchange', async () => {
   expect(idsOf(t.request)).toEqual(['a', 'b']);
 });
 
+test('outcomes wait for company up to 10 ms while leases wait for a place', async () => {
+  const ends = new Map<string, () => void>();
+  const endLater = ({ taskId }: { taskId: string }) => new Promise<void>((resolve) => ends.set(taskId, resolve));
+  const t = dispatching(handlerOf(endLater), { concurrency: 1, connections: 1 });
+  t.dispatcher.resume();
+  await t.grant(leases('a', 'b', 'c'));
+  ends.get('a')!();
+  await vi.advanceTimersByTimeAsync(5);
+  ends.get('b')!();
+  await vi.advanceTimersByTimeAsync(4);
+  expect(t.waiting).toBe(0);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(idsOf(t.request)).toEqual(['a', 'b']);
+});
+
 test('draining gives back what has not begun, lets what runs end, and claims no more', async () => {
   const end = deferred<string>();
   const t = dispatching(
