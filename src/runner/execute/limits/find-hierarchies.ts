@@ -2,15 +2,8 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { descendantsOf } from '../process-tree.ts';
-import {
-  candidatesIn,
-  controllers,
-  runnerGroup,
-  type Candidate,
-  type Controller,
-  type Hierarchy,
-} from './cgroup-files.ts';
+import { candidatesIn, controllers, type Candidate, type Controller, type Hierarchy } from './cgroup-files.ts';
+import { enableControllers } from './enable-controllers.ts';
 
 const run = promisify(execFile);
 const triedMs = 5000;
@@ -18,10 +11,11 @@ const triedMs = 5000;
 /** Hierarchies with groups this process may make, found by making one and entering it; and why others are not used. */
 export async function findHierarchies(
   name: string,
+  candidates: readonly Candidate[] = mounted(),
 ): Promise<{ readonly found: readonly Hierarchy[]; readonly problems: readonly string[] }> {
-  const problems: string[] = [];
+  const problems: string[] = candidates.length === 0 ? ['none are mounted'] : [];
   const found: Hierarchy[] = [];
-  for (const candidate of candidates()) {
+  for (const candidate of candidates) {
     const hierarchy = await firstUsable(candidate, name, problems);
     const isNew = hierarchy?.controllers.some((one) => !found.some((other) => other.controllers.includes(one)));
     if (hierarchy !== undefined && isNew === true) found.push(hierarchy);
@@ -31,7 +25,7 @@ export async function findHierarchies(
 }
 
 /** Version 1 first: where both are mounted, the controllers are there. */
-function candidates(): Candidate[] {
+function mounted(): Candidate[] {
   try {
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
     return candidatesIn(mounts, readFileSync('/proc/self/cgroup', 'utf8')).sort((a, b) => a.version - b.version);
@@ -43,7 +37,7 @@ function candidates(): Candidate[] {
 async function firstUsable(candidate: Candidate, name: string, problems: string[]): Promise<Hierarchy | undefined> {
   for (const directory of candidate.directories) {
     try {
-      if (candidate.version === 2) enableBelow(directory);
+      if (candidate.version === 2) enableControllers(directory);
       const usable = await tryGroup(path.join(directory, name), candidate);
       if (usable.length > 0) return { ...candidate, directory, controllers: usable };
       problems.push(`${directory} has none of the controllers memory and pids`);
@@ -67,28 +61,5 @@ async function tryGroup(directory: string, { version, controllers: named }: Cand
     return limiting.length === 0 ? [] : [...limiting, 'cpu'];
   } finally {
     rmdirSync(directory);
-  }
-}
-
-/**
- * In version 2 groups have controllers only where no process is beside them: this one, and what it has started, go into a
- * group of their own. Nobody else is moved.
- */
-function enableBelow(directory: string): void {
-  const file = path.join(directory, 'cgroup.subtree_control');
-  const available = readFileSync(path.join(directory, 'cgroup.controllers'), 'utf8').trim().split(' ');
-  const wanted = ['memory', 'pids'].filter((one) => available.includes(one)).map((one) => `+${one}`);
-  if (wanted.length === 0) return;
-  try {
-    writeFileSync(file, wanted.join(' '));
-  } catch (error) {
-    const here = readFileSync(path.join(directory, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
-    const ours = new Set([process.pid, ...descendantsOf(process.pid)]);
-    if (here.length === 0) throw error;
-    if (here.some((pid) => !ours.has(pid)))
-      throw new Error('other processes than the runner are in this group', { cause: error });
-    mkdirSync(path.join(directory, runnerGroup), { recursive: true });
-    for (const pid of here) writeFileSync(path.join(directory, runnerGroup, 'cgroup.procs'), String(pid));
-    writeFileSync(file, wanted.join(' '));
   }
 }
