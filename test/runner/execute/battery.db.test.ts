@@ -111,6 +111,16 @@ test('a fork bomb is put out, and its place is free again within two seconds', a
   expect(performance.now() - startedAt).toBeLessThan(2000);
 });
 
+test('a child that is root mounts its control groups anew, and does not widen its limits', async () => {
+  if (missing('control group that counts processes, or no root', countsProcesses && found.namespace === 'root')) return;
+  const { error } = await runHostile('starts.unlimited', {
+    limits: { processes: 40 },
+    input: { size: 60 },
+    submitted: { timeout_ms: scaled(5000) },
+  });
+  expect(error).toMatchObject({ code: 'PROCESS_LIMIT' });
+});
+
 /** Guarantee, beyond what an attempt takes that comes after none that meant harm: a loaded machine starts processes slowly. */
 const usableWithinMs = 2000;
 

@@ -68,6 +68,23 @@ export const hostile = [
     for (let i = 0; i < input.size; i += 1) spawn('sleep', ['1000'], { stdio: 'ignore' });
     return forever();
   }),
+  task('starts.unlimited', ({ input }) => {
+    // In a user namespace it has all rights of a root, and there the control groups begin at its own.
+    const mounts = readFileSync('/proc/self/cgroup', 'utf8')
+      .split('\n')
+      .flatMap((line) => {
+        const names = line.split(':')[1];
+        if (names === '') return ['mount -t cgroup2 none again'];
+        return /^(memory|pids)/.test(names ?? '') ? [`mount -t cgroup -o ${names} none again`] : [];
+      });
+    mkdirSync('again');
+    for (const mount of mounts) {
+      const script = `${mount} && for file in again/pids.max again/*/pids.max; do echo max > $file; done`;
+      spawnSync('unshare', ['--user', '--map-root-user', '--mount', '--cgroup', '/bin/sh', '-c', script]);
+    }
+    for (let i = 0; i < input.size; i += 1) spawn('sleep', ['1000'], { stdio: 'ignore' });
+    return forever();
+  }),
   task('opens', () => {
     for (;;) openSync('/dev/null');
   }),

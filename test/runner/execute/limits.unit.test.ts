@@ -1,11 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import { childLimits, type LimitOptions } from '../../../src/ledger/child-limits.ts';
 import { defineTask, type Handler } from '../../../src/ledger/define-task.ts';
-import type { Cgroup } from '../../../src/runner/execute/limits/cgroup.ts';
+import { Cgroup } from '../../../src/runner/execute/limits/cgroup.ts';
 import { candidatesIn, type Hierarchy } from '../../../src/runner/execute/limits/cgroup-files.ts';
 import { CgroupHome } from '../../../src/runner/execute/limits/cgroup-home.ts';
 import { Enclosure } from '../../../src/runner/execute/limits/enclosure.ts';
@@ -128,7 +128,7 @@ describe('the control group of a child', () => {
     const home = new CgroupHome([hierarchy], 'runner');
     const around = { layers, home, warm, trees: new ProcessTrees(systemClock), clock: systemClock };
     const { cgroup } = new Enclosure({ limits: limitsOf(limits), ...around });
-    expect(cgroup?.entrances).toEqual([path.join(directory, 'runner/child-1/cgroup.procs')]);
+    expect(cgroup?.entrances).toEqual([path.join(directory, 'runner/child-1/inside/cgroup.procs')]);
     return Number(readFileSync(path.join(directory, 'runner/child-1/memory.limit_in_bytes'), 'utf8'));
   };
 
@@ -137,6 +137,23 @@ describe('the control group of a child', () => {
     expect(memoryMaxOf({ memory: '64MB', disk: '1MB' }, groups)).toBe(64 * 2 ** 20);
     expect(memoryMaxOf({ memory: '64MB', disk: '1MB' }, { ...groups, tmpfs: true })).toBe(65 * 2 ** 20);
     expect(memoryMaxOf({ memory: '64MB', disk: '1MB' }, { ...groups, tmpfs: true }, true)).toBe(64 * 2 ** 20);
+  });
+});
+
+describe('where the kernel notes what it refused a child', () => {
+  test.each([
+    [1, 'memory.oom_control', 'inside'],
+    [2, 'memory.events', '.'],
+  ] as const)('version %i', (version, file, where) => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'taskledger-groups-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const group = path.join(directory, 'child-1');
+    const hierarchy: Hierarchy = { version, directory, mount: directory, controllers: ['memory', 'pids', 'cpu'] };
+    const cgroup = Cgroup.make([hierarchy], 'child-1', limitsOf({ memory: '64MB', processes: 8 }));
+    expect(readdirSync(path.join(group, 'inside'))).toEqual([]);
+    writeFileSync(path.join(group, where, file), 'oom_kill_disable 0\nunder_oom 0\noom_kill 3\n');
+    writeFileSync(path.join(group, where, 'pids.events'), 'max 2\n');
+    expect(cgroup.counted()).toMatchObject({ outOfMemoryKills: 3, refusedStarts: 2 });
   });
 });
 

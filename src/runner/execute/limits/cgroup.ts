@@ -21,6 +21,12 @@ export interface Counted {
 /** Of what starts the program: a shell each outside and inside of its namespace, and unshare. */
 const launcherProcesses = 3;
 
+/**
+ * Below each group, and where the processes are. A child that is root can make a user namespace, mount the hierarchy anew there
+ * and write to all it then sees: that begins at the group it is in. So the limits are those of the group above.
+ */
+const innerName = 'inside';
+
 /** The control groups of one child: one in each hierarchy. What the child starts is in them too, and cannot leave. */
 export class Cgroup {
   readonly #groups: readonly Hierarchy[];
@@ -35,7 +41,12 @@ export class Cgroup {
     const groups = hierarchies.map((one) => ({ ...one, directory: path.join(one.directory, name) }));
     const made = new Cgroup(groups);
     try {
-      for (const { directory } of groups) mkdirSync(directory);
+      for (const { version, directory } of groups) {
+        mkdirSync(directory);
+        // Before Linux 5.11 a group did not count the memory of those below it unless told to.
+        if (version === 1) tryWrite(path.join(directory, 'memory.use_hierarchy'), '1');
+        mkdirSync(path.join(directory, innerName));
+      }
       made.#limit(limits);
       return made;
     } catch (error) {
@@ -50,7 +61,7 @@ export class Cgroup {
 
   /** A process that writes 0 into each of them is in the group from then on. */
   get entrances(): readonly string[] {
-    return this.#groups.map(({ directory }) => path.join(directory, 'cgroup.procs'));
+    return this.#groups.map(({ directory }) => path.join(directory, innerName, 'cgroup.procs'));
   }
 
   /** Where its hierarchies are mounted: what can write there can leave. */
@@ -99,8 +110,8 @@ export class Cgroup {
       cpuMs: this.#cpuMs(),
       peakBytes: memory && numberIn(read(memory, files?.memoryPeak), /^(\d+)/, 1),
       heldBytes: memory && numberIn(read(memory, 'memory.stat'), /^(?:total_rss|anon) (\d+)/m, 1),
-      outOfMemoryKills: (memory && numberIn(read(memory, files?.memoryEvents), /^oom_kill (\d+)/m, 1)) ?? 0,
-      refusedStarts: numberIn(read(this.#with('pids'), 'pids.events'), /^max (\d+)/m, 1) ?? 0,
+      outOfMemoryKills: (memory && numberIn(read(noting(memory), files?.memoryEvents), /^oom_kill (\d+)/m, 1)) ?? 0,
+      refusedStarts: numberIn(read(noting(this.#with('pids')), 'pids.events'), /^max (\d+)/m, 1) ?? 0,
     };
   }
 
@@ -132,6 +143,11 @@ export class Cgroup {
     const group = this.#with(controller);
     if (group !== undefined) tryWrite(path.join(group.directory, file), text);
   }
+}
+
+/** In version 1 the kernel notes what happens to a process in its own group alone; in version 2 that has no controllers. */
+function noting(group: Hierarchy | undefined): Hierarchy | undefined {
+  return group?.version === 1 ? { ...group, directory: path.join(group.directory, innerName) } : group;
 }
 
 /** A child may have made groups below its own, where it may. */
