@@ -59,9 +59,10 @@ export function leftOf(group: number, mark: string, since = 0): number[] {
  * What a child that still runs has started and not ended: by its group, its mark and its descendants. On Linux alone:
  * elsewhere it ends with the child.
  * @param since only processes numbered after this one, which is right as long as the numbers have not begun anew
+ * @param known earlier ones that are looked at too: the first process of a namespace is the parent of whom nobody waits for
  */
-export function startedBy(pid: number, mark: string, since: number): number[] {
-  const numbers = processNumbers().filter((one) => one > since && one !== pid);
+export function startedBy(pid: number, mark: string, since: number, known: ReadonlySet<number> = new Set()): number[] {
+  const numbers = processNumbers().filter((one) => (one > since || known.has(one)) && one !== pid);
   const living = numbers.flatMap(entryOf).filter(({ zombie }) => !zombie);
   const marked = new Set(withMark(numbers, mark));
   const found = new Set([pid]);

@@ -221,10 +221,9 @@ export class WarmChild implements ChildListener {
   async #clear(began: Moment): Promise<{ readonly killed: number; readonly areGone: boolean }> {
     const { child, clock } = this.#options;
     if (!child.runs || !anythingStartedSince(began, clock)) return { killed: 0, areGone: true };
-    const find = (): number[] =>
-      [...startedBy(child.pid, child.mark, numbersSince(began, clock)), ...this.#enclosed()].filter(
-        (pid) => !this.#belongings.has(pid),
-      );
+    const belongings = this.#belongings;
+    const started = (): number[] => startedBy(child.pid, child.mark, numbersSince(began, clock), belongings);
+    const find = (): number[] => [...started(), ...this.#enclosed()].filter((pid) => !belongings.has(pid));
     return killUntilNone(find, clock);
   }
 
