@@ -12,7 +12,6 @@ import {
   readFileSync,
   symlinkSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
 import { defineTask } from '../../../dist/ledger/define-task.js';
@@ -31,8 +30,8 @@ const tried = (act) => {
 export const hostile = [
   task('forks', async ({ progress }) => {
     await progress({ message: 'began' });
-    // Every shell starts two more, which do the same.
-    spawn('/bin/sh', ['-c', 'bomb() { bomb & bomb & wait; }; bomb'], { stdio: 'ignore', detached: true });
+    // Every shell starts two more, which do the same. One that is refused ends; what it has started besides does not.
+    spawn('/bin/sh', ['-c', 'bomb() { sleep 1000 & bomb & bomb & wait; }; bomb'], { stdio: 'ignore', detached: true });
     return forever();
   }),
   task('allocates', ({ input }) => {
@@ -86,7 +85,14 @@ export const hostile = [
     return forever();
   }),
   task('opens', () => {
-    for (;;) openSync('/dev/null');
+    for (let opened = 0; ; opened += 1) {
+      try {
+        openSync('/dev/null');
+      } catch (error) {
+        error.message += ` after ${opened} files`;
+        throw error;
+      }
+    }
   }),
   task('makes.files', async ({ input }) => {
     for (let i = 0; i < input.size; i += 1) await writeFile(`f${i}`, '');
@@ -94,9 +100,8 @@ export const hostile = [
   }),
   task('fills.disk', async ({ input }) => {
     const chunk = Buffer.alloc(2 ** 20, 1);
-    const file = openSync('full', 'w');
     for (let mb = 0; mb < input.size; mb += 1) {
-      writeSync(file, chunk);
+      await writeFile(`full${mb}`, chunk);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     return 'written';
@@ -131,6 +136,7 @@ export const hostile = [
     };
   }),
   task('raises', ({ input }) => {
+    for (const mount of input.mounts) spawnSync('mount', ['-o', 'remount,bind,rw', mount]);
     const limits = tried(() => readFileSync('/proc/self/limits', 'utf8'));
     const raised = spawnSync('/bin/sh', ['-c', 'ulimit -H -n 100000 || exit 9; ulimit -n 100000'], {
       encoding: 'utf8',
@@ -154,7 +160,8 @@ export const hostile = [
     mkdirSync('a/b', { recursive: true });
     symlinkSync(input.directory, 'a/link');
     symlinkSync(input.file, 'file');
-    symlinkSync('/', 'root');
+    // Not to the root: should a link ever be followed, that would be the end of this machine.
+    symlinkSync(input.directory, 'link');
     mkdirSync('locked/inside', { recursive: true });
     writeFileSync('locked/inside/file', 'x');
     await chmod('locked/inside', 0);

@@ -57,7 +57,7 @@ export interface Ran {
   readonly report: Report;
 }
 
-interface RunOptions {
+export interface RunOptions {
   readonly level?: Level;
   /** Those of earlier attempts, for attempts that are to meet the same children. Default: new ones. */
   readonly executions?: Executions;

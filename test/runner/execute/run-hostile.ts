@@ -5,7 +5,7 @@ import type { Handler } from '../../../src/ledger/define-task.ts';
 import type { LimitOptions } from '../../../src/ledger/child-limits.ts';
 import type { Executions } from '../../../src/runner/execute/executions.ts';
 import { machineLayers, type Layers } from '../../../src/runner/execute/limits/layers.ts';
-import { childrenHere } from './children-here.ts';
+import { leavesNothing } from './leaves-nothing.ts';
 import { runHandler, testExecutions, type Ran } from './run-attempt.ts';
 
 const hostileUrl = new URL('./hostile.mjs', import.meta.url).href;
@@ -40,7 +40,8 @@ interface HostileOptions {
   readonly input?: unknown;
   readonly machine?: Partial<Layers>;
   readonly submitted?: { readonly timeout_ms?: number; readonly protected?: true };
-  readonly executions?: Executions;
+  /** As in `leavesNothing`. */
+  readonly whenEnded?: (ran: Ran) => void;
 }
 
 /** The handler of `hostile.NAME`. */
@@ -50,20 +51,21 @@ export function hostileHandler(name: string, level: 'process' | 'pool', limits?:
   return { ...handler, isolation } as Handler;
 }
 
-/** Executions on a machine with these layers. */
-export function hostileExecutions(machine: Partial<Layers> = {}): Executions {
+function hostileExecutions(machine: Partial<Layers> = {}): Executions {
   const layers = { ...found, ...machine };
   return testExecutions(systemClock, { layers: () => Promise.resolve(layers) });
 }
 
-/** Runs one attempt of `hostile.NAME` outside any ledger; nothing of it may be left, unless its executions go on. */
+/** Runs one attempt of `hostile.NAME` outside any ledger, of which nothing may be left. */
 export async function runHostile(name: string, options: HostileOptions = {}): Promise<Ran> {
-  const { level = 'process', limits, input = {}, machine, submitted = {} } = options;
-  const executions = options.executions ?? hostileExecutions(machine);
-  const ran = await runHandler(hostileHandler(name, level, limits), { input, submitted, executions });
-  if (options.executions !== undefined) return ran;
-  await executions.stop();
-  expect(childrenHere()).toEqual([]);
+  const { level = 'process', limits, input = {}, machine, submitted = {}, whenEnded } = options;
+  const harmful = hostileHandler(name, level, limits);
+  const ran = await leavesNothing({
+    executions: () => hostileExecutions(machine),
+    harmless: hostileHandler('prints.bytes', level, limits),
+    run: (executions) => runHandler(harmful, { input, submitted, executions }),
+    whenEnded,
+  });
   expect(groupsOf(process.pid)).toEqual([]);
   return ran;
 }
