@@ -9,7 +9,7 @@
 -- gets its `share` of what is left then, so that a busy lane does not starve those that come after it (or one part in
 -- `lanes_left`). Without `lanes` those of `names` (and `queues`) are looked for and shared here, each from its start;
 -- `next_group` then says after which group to look next time, if there were too many. So are known lanes where a rule says
--- what weight they have. Rows that commit late, or come with a higher priority, are found by that wider look
+-- what weight they have, or how their queue ages. Rows that commit late, or come with a higher priority, are found by that wider look
 -- alone: a runner takes it at least every second.
 --
 -- `offers` says what the runner can run, [{"name", "pin", "leased"}], instead of `names`: lanes of no other name and pin are looked
@@ -71,7 +71,11 @@ begin
       next_group := (select min(l.lane ->> 'group') from json_array_elements(v_lanes) l(lane) where (l.lane ->> 'more')::boolean);
       v_lanes := taskledger.share_lanes(v_lanes);
     end if;
-  elsif json_array_length(v_lanes) > 1 and exists (select from taskledger.rules r where r.weight <> 1) then
+  elsif json_array_length(v_lanes) > 1
+        and exists (select from taskledger.rules r
+                     where r.weight <> 1
+                        or r.ages_ms is not null and r.about in (select 'queue:' || (l.lane ->> 'queue') from json_array_elements(v_lanes) l(lane)))
+  then
     v_lanes := taskledger.share_lanes(v_lanes);
   end if;
 

@@ -1,5 +1,6 @@
 -- Sets what holds for a queue, a task name or a group of this site. `settings` is an object of {concurrency, rate: {count, per_ms,
--- burst}, paused, weight}: what it leaves out stays as it was, null takes it away. A rule that says nothing any more goes.
+-- burst}, paused, weight, ageing_ms}: what it leaves out stays as it was, null takes it away. A rule that says nothing any more
+-- goes. Only a queue ages: 0 is not at all.
 -- Running attempts go on: with fewer places than are taken, nothing is leased until enough of them have ended. A rate begins
 -- with a full bucket.
 --
@@ -39,8 +40,10 @@ begin
              when json_typeof(v) = 'null' then k like 'rate.%' and k <> 'rate.burst'
              when k = 'paused' then json_typeof(v) <> 'boolean'
              when k = 'rate' then json_typeof(v) <> 'object' or v ->> 'count' is null or v ->> 'per_ms' is null
-             when k not in ('concurrency', 'weight', 'rate.count', 'rate.per_ms', 'rate.burst') or json_typeof(v) <> 'number'
+             when k = 'ageing_ms' and kind <> 'queue' then true
+             when k not in ('concurrency', 'weight', 'ageing_ms', 'rate.count', 'rate.per_ms', 'rate.burst') or json_typeof(v) <> 'number'
                or not pg_input_is_valid(v::text, 'int4') then true
+             when k = 'ageing_ms' then not (v::text::int = 0 or v::text::int between 1000 and 604800000)
              else not (v::text::int between case k when 'concurrency' then 0 else 1 end
                                         and case k when 'weight' then 1000 when 'rate.per_ms' then 86400000 else 1000000 end)
            end
@@ -48,8 +51,8 @@ begin
   end if;
   if v_found is not null then
     raise exception using errcode = 'TL002', message = format(
-      'Expected settings such as {"concurrency": 0 to 1000000, "rate": {"count": 1 to 1000000, "per_ms": 1 to 86400000, "burst": 1 to 1000000}, "paused": true, "weight": 1 to 1000}; found %s. Correct it and set it again.',
-      v_found);
+      'Expected settings such as {"concurrency": 0 to 1000000, "rate": {"count": 1 to 1000000, "per_ms": 1 to 86400000, "burst": 1 to 1000000}, "paused": true, "weight": 1 to 1000}, and of a queue {"ageing_ms": 0, or 1000 to 604800000}; found %s of a %s. Correct it and set it again.',
+      v_found, kind);
   end if;
   v_about := kind || ':' || name;
   insert into taskledger.rules (about, set_at, set_by) values (v_about, v_now, session_user) on conflict do nothing;
@@ -67,14 +70,15 @@ begin
   if settings -> 'concurrency' is not null then v_rule.concurrency := settings ->> 'concurrency'; end if;
   if settings -> 'weight' is not null then v_rule.weight := coalesce(settings ->> 'weight', '1'); end if;
   if settings -> 'paused' is not null then v_rule.paused := coalesce(settings ->> 'paused', 'false'); end if;
-  if v_rule.concurrency is null and v_rule.rate is null and v_rule.weight = 1 and not v_rule.paused then
+  if settings -> 'ageing_ms' is not null then v_rule.ages_ms := nullif((settings ->> 'ageing_ms')::int, 60000); end if;
+  if v_rule.concurrency is null and v_rule.rate is null and v_rule.weight = 1 and not v_rule.paused and v_rule.ages_ms is null then
     delete from taskledger.rules r where r.about = v_about;
     delete from taskledger.places p where p.about = v_about;
     return;
   end if;
   update taskledger.rules r
      set concurrency = v_rule.concurrency, rate = v_rule.rate, rate_ms = v_rule.rate_ms, burst = v_rule.burst, paused = v_rule.paused,
-         weight = v_rule.weight, tokens = v_rule.tokens, filled_at = v_rule.filled_at, changed_in = pg_current_xact_id(),
+         weight = v_rule.weight, ages_ms = v_rule.ages_ms, tokens = v_rule.tokens, filled_at = v_rule.filled_at, changed_in = pg_current_xact_id(),
          set_at = v_now, set_by = session_user
    where r.about = v_about;
 end $$;

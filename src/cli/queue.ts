@@ -5,7 +5,7 @@ import type { Rule, RuleChange, RuleSubject } from '../ledger/rules.ts';
 import type { Ledger } from '../open-ledger.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
 import { durationText } from './duration-text.ts';
-import { integer } from './parse-options.ts';
+import { duration, integer } from './parse-options.ts';
 import { printable } from './printable.ts';
 import { renderTable } from './render-table.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -20,6 +20,7 @@ interface SetOptions extends SubjectOptions {
   readonly rate?: { readonly count: number; readonly per: number } | typeof none;
   readonly burst?: number;
   readonly weight?: number;
+  readonly ageing?: number;
 }
 
 const most = 1_000_000;
@@ -34,7 +35,9 @@ export function addQueue(program: Command): void {
     .description('every rule of this site, and how many tasks are leased under it')
     .action((options: ConnectionOptions) => withRules(options, print));
   about(queue.command('set'))
-    .description('say how many of its tasks may run at once, how many may begin in a time, and what share it gets')
+    .description(
+      'say how many of its tasks may run at once, how many may begin in a time, what share it gets, and how it ages',
+    )
     .option('--concurrency <n>', 'most tasks leased at once, at all runners together; none for any number', cap)
     .option('--rate <n/duration>', 'most attempts begun, such as 100/1m; none for any number', rate)
     .option(
@@ -43,6 +46,11 @@ export function addQueue(program: Command): void {
       integer('--burst', 1, most),
     )
     .option('--weight <n>', 'its share beside others, 1 to 1000 (default: 1)', integer('--weight', 1, 1000))
+    .option(
+      '--ageing <duration>',
+      'how long a task of the queue waits for each priority it gains, 1s to 7d; none: it gains none (default: 1m)',
+      ageing,
+    )
     .action((name: string, options: SetOptions) => change(name, options, changeOf(options)));
   about(queue.command('pause'))
     .description('let nothing more of it begin; what runs goes on')
@@ -89,32 +97,35 @@ function row(rule: Rule): string[] {
   return [rule.kind, printable(rule.name), rule.leased === null ? '–' : String(rule.leased), told(rule)];
 }
 
-function told({ concurrency, rate: limit, paused, weight }: Rule): string {
+function told({ concurrency, rate: limit, paused, weight, ageingMs }: Rule): string {
   const parts = [
     ...(paused ? ['paused'] : []),
     ...(concurrency === null ? [] : [`at most ${concurrency} at once`]),
     ...(limit === null ? [] : [`${limit.count} per ${durationText(limit.perMs)}, ${limit.burst} at once`]),
     ...(weight === 1 ? [] : [`weight ${weight}`]),
+    ...(ageingMs === null
+      ? []
+      : [ageingMs === 0 ? 'no ageing' : `a priority for each ${durationText(ageingMs)} of waiting`]),
   ];
   return parts.join(' · ');
 }
 
-function ruleJson({ kind, name, concurrency, rate: limit, paused, weight, leased, setAt, setBy }: Rule): object {
+function ruleJson({ rate: limit, ageingMs, setAt, setBy, ...rest }: Rule): object {
   const asJson = limit === null ? null : { count: limit.count, per_ms: limit.perMs, burst: limit.burst };
-  return { kind, name, concurrency, rate: asJson, paused, weight, leased, set_at: setAt.toISOString(), set_by: setBy };
+  return { ...rest, rate: asJson, ageing_ms: ageingMs, set_at: setAt.toISOString(), set_by: setBy };
 }
 
-function changeOf({ concurrency, rate: limit, burst, weight }: SetOptions): RuleChange {
+function changeOf({ concurrency, rate: limit, burst, weight, ageing: ages }: SetOptions): RuleChange {
   if (burst !== undefined && (limit === undefined || limit === none)) throw usage('--burst with a --rate');
-  if (concurrency === undefined && limit === undefined && weight === undefined) {
-    throw usage('--concurrency, --rate or --weight');
-  }
+  if ([concurrency, limit, weight, ages].every((one) => one === undefined))
+    throw usage('--concurrency, --rate, --weight or --ageing');
   return {
     ...(concurrency === undefined ? {} : { concurrency: concurrency === none ? null : concurrency }),
     ...(limit === undefined
       ? {}
       : { rate: limit === none ? null : { ...limit, ...(burst === undefined ? {} : { burst }) } }),
     ...(weight === undefined ? {} : { weight }),
+    ...(ages === undefined ? {} : { ageing: ages }),
   };
 }
 
@@ -126,6 +137,10 @@ function rate(text: string): { count: number; per: number } | typeof none {
   if (text === none) return none;
   const [count = '', per = ''] = text.split('/');
   return { count: integer('--rate', 1, most)(count), per: durationMs(per, 'the duration of --rate') };
+}
+
+function ageing(text: string): number {
+  return text === none ? 0 : duration('--ageing')(text);
 }
 
 function usage(expected: string): LedgerError {

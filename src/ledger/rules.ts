@@ -18,6 +18,11 @@ export interface RuleChange {
   readonly paused?: boolean;
   /** Its share beside other queues, or a group's beside other groups of its queue: 1 to 1000, default 1. */
   readonly weight?: number | null;
+  /**
+   * Of a queue: how long the first due task of a lane waits for each priority it gains, a second to a week; 0 for none. Default a
+   * minute.
+   */
+  readonly ageing?: Duration | null;
 }
 
 /** What is set for a queue, a task name or a group. */
@@ -28,6 +33,8 @@ export interface Rule {
   readonly rate: { readonly count: number; readonly perMs: number; readonly burst: number } | null;
   readonly paused: boolean;
   readonly weight: number;
+  /** 0: waiting gains nothing. Null: a minute, as without a rule. */
+  readonly ageingMs: number | null;
   /** Leases that take a place of its concurrency now; null without one. */
   readonly leased: number | null;
   readonly setAt: Date;
@@ -47,7 +54,13 @@ export interface QueueRules {
 
 type RuleRow = Omit<Rule, 'rate'> & { readonly count: number | null; readonly perMs: number; readonly burst: number };
 
-const changeOptions: ReadonlySet<string> = new Set<keyof RuleChange>(['concurrency', 'rate', 'paused', 'weight']);
+const changeOptions: ReadonlySet<string> = new Set<keyof RuleChange>([
+  'concurrency',
+  'rate',
+  'paused',
+  'weight',
+  'ageing',
+]);
 const rateOptions: ReadonlySet<string> = new Set(['count', 'per', 'burst']);
 
 export function queueRules(db: Queryable): QueueRules {
@@ -68,7 +81,7 @@ export function queueRules(db: Queryable): QueueRules {
 async function readRules(db: Queryable): Promise<RuleRow[]> {
   const { rows } = await db.query(
     `select split_part(r.about, ':', 1) as kind, substr(r.about, strpos(r.about, ':') + 1) as name, r.concurrency,
-            r.rate as count, r.rate_ms as "perMs", r.burst, r.paused, r.weight, r.set_at as "setAt", r.set_by as "setBy",
+            r.rate as count, r.rate_ms as "perMs", r.burst, r.paused, r.weight, r.ages_ms as "ageingMs", r.set_at as "setAt", r.set_by as "setBy",
             case when r.concurrency is not null then
               (select count(*)::int from taskledger.places p join taskledger.open_tasks t on t.task_id = p.task_id
                 where p.about = r.about and t.state = 'leased') end as leased
@@ -89,11 +102,18 @@ function kindAndName(subject: RuleSubject): [kind: string, name: unknown] {
 
 function settings(change: RuleChange): unknown {
   refuseUnknownOptions(change, changeOptions, 'a rule');
-  const { rate } = change;
-  if (rate === undefined || rate === null) return change;
+  const { rate, ageing, ...rest } = change;
+  return {
+    ...rest,
+    ...(ageing === undefined ? {} : { ageing_ms: ageing === null ? null : durationMs(ageing, 'the time of ageing') }),
+    ...(rate === undefined ? {} : { rate: rate === null ? null : rateSettings(rate) }),
+  };
+}
+
+function rateSettings(rate: NonNullable<RuleChange['rate']>): unknown {
   refuseUnknownOptions(rate, rateOptions, 'a rate');
   const { count, per, burst } = rate;
-  return { ...change, rate: { count, per_ms: durationMs(per, 'the duration of a rate'), burst } };
+  return { count, per_ms: durationMs(per, 'the duration of a rate'), burst };
 }
 
 async function translated<T>(work: Promise<T>): Promise<T> {

@@ -131,6 +131,7 @@ export const tables = {
     changed_in: 'xid8?',
     set_at: 'timestamptz(3)',
     set_by: 'text',
+    ages_ms: 'integer?',
   },
   places: { about: 'text', task_id: 'uuid' },
   task_keys: { realm: 'text', name: 'text', key: 'text', task_id: 'uuid' },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { askForTasks, type Claim } from '../../src/ledger/claim.ts';
+import { askForTasks, type Claim, type Lane } from '../../src/ledger/claim.ts';
 import { differencesFromLog, testLedger } from '../support/ledger.ts';
 import { claimAs, claimSome } from '../support/leases.ts';
 
@@ -62,6 +62,59 @@ test('a task of low priority has its turn before younger ones of higher priority
   const order: unknown[] = [];
   for (let i = 0; i < 3; i += 1) order.push((await claimSome(t.pool, 1)).leases[0]?.submitted.input);
   expect(order).toEqual(['waited', 'urgent', 'not yet']);
+});
+
+test('a rule of its queue says how long a task waits for each priority it gains', async () => {
+  const t = await testLedger();
+  const ago = (minutes: number): Date => new Date(Date.now() - minutes * 60_000 - 1000);
+  await t.ledger.queues.set('slowly', { ageing: '5m' });
+  await t.ledger.queues.set('never', { ageing: 0 });
+  await t.ledger.submitMany('some.task', [
+    { input: 'urgent', priority: 2, startAfter: ago(0) },
+    { input: 'by the minute', startAfter: ago(3) },
+    { input: 'slowly', queue: 'slowly', startAfter: ago(8) },
+    { input: 'never', queue: 'never', startAfter: ago(500) },
+  ]);
+  const order: unknown[] = [];
+  for (let i = 0; i < 4; i += 1) order.push((await claimSome(t.pool, 1)).leases[0]?.submitted.input);
+  expect(order).toEqual(['by the minute', 'urgent', 'slowly', 'never']);
+  const rules = await t.ledger.queues.list();
+  expect(rules.map(({ name, ageingMs }) => [name, ageingMs])).toEqual([
+    ['never', 0],
+    ['slowly', 300_000],
+  ]);
+  // What every queue has is no rule.
+  await t.ledger.queues.set('never', { ageing: '1m' });
+  await t.ledger.queues.set('slowly', { ageing: null });
+  expect(await t.ledger.queues.list()).toEqual([]);
+});
+
+test('lanes that a runner knows age as a rule of their queue says, whatever level the runner gave them', async () => {
+  const t = await testLedger();
+  await t.ledger.queues.set('never', { ageing: 0 });
+  await t.ledger.submitMany('some.task', [
+    { input: 'urgent', priority: 2 },
+    { input: 'never', queue: 'never' },
+  ]);
+  const known = (queue: string, priority: number, from: string): object => ({
+    ...{
+      name: 'some.task',
+      pin: '',
+      group: '',
+      queue,
+      priority,
+      from,
+      share: 1,
+      level: queue === 'never' ? 10 : priority,
+    },
+    from_id: '00000000-0000-0000-0000-000000000000',
+  });
+  // The runner has put the one that waited first.
+  const lanes = [known('never', 0, '2026-01-01T00:00:00Z'), known('default', 2, '2026-01-01T00:10:00Z')] as Lane[];
+  expect((await claimSome(t.pool, 1, { lanes })).leases[0]?.submitted.input).toBe('urgent');
+  await t.ledger.queues.set('never', { ageing: null });
+  await t.ledger.submit('some.task', 'urgent', { priority: 2 });
+  expect((await claimSome(t.pool, 1, { lanes })).leases[0]?.submitted.input).toBe('never');
 });
 
 test('of more groups than one look tells, each is met in turn', async () => {

@@ -221,6 +221,9 @@ test.each([
   ['a rate without a time', 'q', { rate: { count: 1 } }],
   ['a weight of nothing', 'q', { weight: 0 }],
   ['a pause that is no boolean', 'q', { paused: 'yes' }],
+  ['ageing by less than a second', 'q', { ageing: '999ms' }],
+  ['ageing by more than a week', 'q', { ageing: '8d' }],
+  ['ageing of a task name', { task: 'some.task' }, { ageing: '5m' }],
 ])('a rule with %s is refused', async (_what, subject, change) => {
   const t = await testLedger();
   await expect(t.ledger.queues.set(subject, change as never)).rejects.toMatchObject({
