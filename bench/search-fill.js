@@ -38,6 +38,10 @@ const insert = `
                       when n > $3 - 10000 then 'pending' else 'completed' end as state
             from generate_series($1::bigint, $2::bigint) n) x`;
 
+const states = `
+  insert into taskledger.task_state_rows_a (slot, task_id, state, submitted_at)
+  select t.slot, t.task_id, t.state, t.submitted_at from taskledger.task_rows_a t where t.state <> 'completed' and t.task_id >= $1`;
+
 const openTasks = `
   insert into taskledger.open_tasks (task_id, run_at, submitted_seq, version, attempts, priority, protected, state, realm, submitted_site, name, queue)
   select t.task_id, t.run_at, row_number() over (), 1, 3, 0, false, t.state, 'ams', 'ams', t.name, t.queue
@@ -46,6 +50,7 @@ const openTasks = `
 /** Statistics are gathered when they are asked for, and only then. */
 export async function withoutAutovacuum(client) {
   await client.query('alter table taskledger.task_rows_a set (autovacuum_enabled = false)');
+  await client.query('alter table taskledger.task_state_rows_a set (autovacuum_enabled = false)');
   await client.query('alter table taskledger.open_tasks set (autovacuum_enabled = false)');
 }
 
@@ -59,6 +64,7 @@ export async function fillTasks(client, { from, to, tasks }) {
   for (let at = from; at < to; at += batch) await client.query(insert, [at, Math.min(at + batch, to) - 1, tasks]);
   await client.query("set maintenance_work_mem = '512MB'");
   for (const { definition } of rows) await client.query(definition.replace(' ON ONLY ', ' ON '));
+  await client.query(states, [idAt(from)]);
   await client.query(openTasks, [idAt(from)]);
   await client.query('checkpoint');
 }

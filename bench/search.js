@@ -72,7 +72,7 @@ async function timed(client, search, page, patienceMs) {
   return { calls: ms.length, p50_ms: percentile(ms, 0.5), p99_ms: percentile(ms, 0.99) };
 }
 
-const analyze = 'analyze taskledger.task_rows, taskledger.open_tasks';
+const analyze = 'analyze taskledger.task_rows, taskledger.task_state_rows, taskledger.open_tasks';
 
 function* nodesOf(plan) {
   yield plan;
@@ -85,7 +85,7 @@ async function explained(client, search, page) {
   const [row] = await searchTasks({ query: explain }, search, page);
   const { Plan: plan } = row['QUERY PLAN'][0];
   const scans = [...nodesOf(plan)].filter(
-    (node) => node['Relation Name'] === 'task_rows_a' || /Bitmap Index/.test(node['Node Type']),
+    (node) => /^task_(state_)?rows_a$/.test(node['Relation Name']) || /Bitmap Index/.test(node['Node Type']),
   );
   return {
     rows: plan['Actual Rows'],

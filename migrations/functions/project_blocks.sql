@@ -183,11 +183,20 @@ begin
       priority_place = greatest(x.priority_place, excluded.priority_place), error_place = greatest(x.error_place, excluded.error_place),
       fraction_place = greatest(x.fraction_place, excluded.fraction_place), message_place = greatest(x.message_place, excluded.message_place),
       retried_place = greatest(x.retried_place, excluded.retried_place)
-    returning x.task_id, x.name, x.queue, coalesce(x.start_after, x.submitted_at) as due_at
+    returning x.task_id, x.name, x.queue, coalesce(x.start_after, x.submitted_at) as due_at, x.state, x.submitted_at
+  ), written_states as (
+    insert into taskledger.task_state_rows as x (slot, task_id, state, submitted_at)
+    select project_blocks.tasks, w.task_id, w.state, w.submitted_at from written_tasks w where w.state <> 'completed'
+    on conflict (slot, task_id) do update set state = excluded.state, submitted_at = excluded.submitted_at
+     where (x.state, x.submitted_at) is distinct from (excluded.state, excluded.submitted_at)
+  ), deleted_states as (
+    delete from taskledger.task_state_rows x
+     -- An array: by index, whatever the planner thinks of their number.
+     where x.slot = project_blocks.tasks and x.task_id = any (array(select w.task_id from written_tasks w where w.state = 'completed'))
 
   -- What attempts and queue_minutes need of each task, once: told by its row if that is at hand, else by its submission.
   ), submissions as materialized (
-    select w.* from written_tasks w where w.name is not null
+    select w.task_id, w.name, w.queue, w.due_at from written_tasks w where w.name is not null
      union all
     select t.task_id, (t.s).name, (t.s).queue, coalesce(date_trunc('milliseconds', (t.s).start_after), t.occurred_at)
       from told t where t.type = 'task.submitted' and project_blocks.tasks is null

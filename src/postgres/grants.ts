@@ -44,6 +44,7 @@ const reads = {
   projections: '*',
   cursors: '*',
   projected_tasks: '*',
+  task_states: '*',
   attempts: '*',
   queue_minutes: '*',
   queue_durations: '*',
@@ -88,6 +89,7 @@ const replicating = [
 /** Both slots of every projection, to compare what a replay made with what is live. */
 const slots = {
   task_rows: '*',
+  task_state_rows: '*',
   attempt_rows: '*',
   queue_minute_rows: '*',
   queue_duration_rows: '*',

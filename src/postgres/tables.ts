@@ -207,6 +207,7 @@ export const tables = {
     message_place: 'bigint',
     retried_place: 'bigint',
   },
+  task_state_rows: { slot: 'text', task_id: 'uuid', state: 'text', submitted_at: 'timestamptz(3)?' },
   attempt_rows: {
     slot: 'text',
     task_id: 'uuid',

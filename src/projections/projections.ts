@@ -10,7 +10,12 @@ export interface Projection {
 }
 
 export const projections: readonly Projection[] = [
-  { name: 'tasks', version: 1, project: 'taskledger.project_tasks', tables: { task_rows: 'task_id' } },
+  {
+    name: 'tasks',
+    version: 1,
+    project: 'taskledger.project_tasks',
+    tables: { task_rows: 'task_id', task_state_rows: 'task_id' },
+  },
   {
     name: 'attempts',
     version: 1,

@@ -44,13 +44,11 @@ export interface FoundTask {
 }
 
 const conditions = {
-  state: 't.state =',
   name: 't.name =',
   queue: 't.queue =',
   key: 't.key =',
   errorCode: 't.error_code =',
-  since: 't.submitted_at >=',
-} as const satisfies Record<Exclude<keyof TaskSearch, 'until'>, string>;
+} as const satisfies Partial<Record<keyof TaskSearch, string>>;
 
 /** The hot row knows of reports that became no event; only the owner of a task has one. */
 const progress = `case when o.task_id is not null then o.progress
@@ -59,33 +57,37 @@ const progress = `case when o.task_id is not null then o.progress
 
 /**
  * Searches the projected tasks, the last submitted first, a page at a time: made for millions of them. Only what is asked for is
- * in the statement, so that the index of the narrowest condition is used (`migrations/0011_search.sql` has one for each), and a
- * page is one range of it.
+ * in the statement, so that the index of the narrowest condition is used, and a page is one range of it: `migrations/0011_search.sql`
+ * has one for each. The state has rows of its own in `task_states`, and `completed`, the one state they leave out, is what a walk
+ * over all tasks meets.
  * @throws whatever pg throws
  */
 export async function searchTasks(
   db: Queryable,
-  { until, ...search }: TaskSearch,
+  { state, since, until, ...search }: TaskSearch,
   { limit = 100, before }: SearchPage = {},
 ): Promise<FoundTask[]> {
   const values: unknown[] = [limit];
   const parameter = (value: unknown): string => `$${values.push(value instanceof Date ? value.toISOString() : value)}`;
+  // Of the rows that are walked over: those of the state, or the tasks themselves.
+  const walked = state === undefined || state === 'completed' ? 't' : 's';
   // Rows whose submission was not read yet would come first, to be passed over one by one.
-  const where = ['t.submitted_at is not null'];
+  const where = [`${walked}.submitted_at is not null`];
+  if (state !== undefined) where.push(`${walked}.state = ${parameter(state)}`);
   for (const [name, condition] of Object.entries(conditions) as [keyof typeof conditions, string][]) {
     const value = search[name];
     if (value !== undefined) where.push(`${condition} ${parameter(value)}`);
   }
-  // What the partial index needs to be told, as it is planned before it knows the value.
-  if (search.state !== undefined && search.state !== 'completed') where.push("t.state <> 'completed'");
+  if (since !== undefined) where.push(`${walked}.submitted_at >= ${parameter(since)}`);
   // The nearer end alone: given both, an index is entered at the place, and walked from there to `until`.
   if (before !== undefined && !(until !== undefined && until <= before.submittedAt)) {
-    where.push(`(t.submitted_at, t.id) < (${parameter(before.submittedAt)}, ${parameter(before.id)})`);
-  } else if (until !== undefined) where.push(`t.submitted_at < ${parameter(until)}`);
+    where.push(`(${walked}.submitted_at, ${walked}.id) < (${parameter(before.submittedAt)}, ${parameter(before.id)})`);
+  } else if (until !== undefined) where.push(`${walked}.submitted_at < ${parameter(until)}`);
+  const states = walked === 's' ? 'join taskledger.task_states s on s.id = t.id' : '';
   const { rows } = await db.query(
     `select t.id, t.name, t.state, t.queue, t.priority, t.key, t.attempt, t.plugin as run_by, ${progress} as progress, t.submitted_at, t.finished_at
-       from (select * from taskledger.projected_tasks t where ${where.join(' and ')}
-              order by t.submitted_at desc, t.id desc limit $1) t
+       from (select t.* from taskledger.projected_tasks t ${states} where ${where.join(' and ')}
+              order by ${walked}.submitted_at desc, ${walked}.id desc limit $1) t
        left join taskledger.open_tasks o on o.task_id = t.id
       order by t.submitted_at desc, t.id desc`,
     values,

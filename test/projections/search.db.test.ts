@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { listTasks, type ListFilter, type TaskSummary } from '../../src/ledger/list-tasks.ts';
+import { readMigrationFiles } from '../../src/postgres/migration-files.ts';
 import { searchTasks } from '../../src/projections/search-tasks.ts';
 import { claimSome, settleAll } from '../support/leases.ts';
 import { projectingTest, type ProjectingTest } from './projecting.ts';
@@ -52,6 +53,20 @@ test('the projection and the log answer every filter alike', async () => {
   for (const [i, filter] of asked.entries()) {
     expect(await listTasks(t.pool, systemClock, filter), JSON.stringify(filter)).toEqual(byLog[i]);
   }
+});
+
+test('0018: what was projected before is found by its state', async () => {
+  const t = await projectingTest();
+  await manyStates(t);
+  await t.project();
+  const { rows: states } = await t.pool.query('select * from taskledger.task_state_rows order by task_id');
+  expect(states).toHaveLength(6);
+  // As a database of the release before: without what the migration makes.
+  await t.pool.query(`drop view taskledger.task_states; drop table taskledger.task_state_rows;
+    create index task_rows_state_submitted_at_task_id_idx on taskledger.task_rows (state, submitted_at, task_id)`);
+  const { migrations } = await readMigrationFiles();
+  await t.pool.query(migrations.find(({ name }) => name === '0018_states')!.text);
+  expect((await t.pool.query('select * from taskledger.task_state_rows order by task_id')).rows).toEqual(states);
 });
 
 /** Every page of three, the next one asked for after `meanwhile`. */
@@ -144,11 +159,13 @@ const manyRows = `
   select 'a', gen_random_uuid(), 'ams', 'some.task', case when n % 1000 = 0 then 'slow' else 'default' end, 'k' || n,
          timestamptz '2026-01-01' + n * interval '10 ms', case when n % 100 = 0 then 'failed' else 'completed' end,
          case when n % 100 = 0 then 'HANDLER_ERROR' end
-    from generate_series(1, 20000) n`;
+    from generate_series(1, 20000) n;
+  insert into taskledger.task_state_rows_a (slot, task_id, state, submitted_at)
+  select t.slot, t.task_id, t.state, t.submitted_at from taskledger.task_rows_a t where t.state <> 'completed'`;
 
 test('every page is read off an index in its order, from where it begins', async () => {
   const t = await projectingTest();
-  await t.pool.query(`${manyRows}; analyze taskledger.task_rows_a`);
+  await t.pool.query(`${manyRows}; analyze taskledger.task_rows_a, taskledger.task_state_rows_a`);
   const at = (second: number): Date => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
   const before = { submittedAt: at(100), id: '00000000-0000-0000-0000-000000000000' };
   const search = [

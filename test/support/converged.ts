@@ -117,7 +117,7 @@ async function contentOf({ pool }: Held): Promise<Record<string, unknown>> {
   );
   const keys = await pool.query('select k.site, k.key_id, k.public_key from taskledger.site_keys k order by 1, 2');
   const rows: Record<string, unknown> = {};
-  for (const view of ['projected_tasks', 'attempts', 'queue_minutes', 'queue_durations', 'incidents']) {
+  for (const view of ['projected_tasks', 'task_states', 'attempts', 'queue_minutes', 'queue_durations', 'incidents']) {
     const { rows: found } = await pool.query(
       `select count(*)::text as rows, md5(string_agg(t::text, E'\\n' order by t::text)) as digest from taskledger.${view} t`,
     );

@@ -7,11 +7,13 @@ import { foldIncidents } from './incidents.ts';
 import { livesOf, type Life } from './lives.ts';
 import { foldQueueDurations, foldQueueMinutes } from './queue-minutes.ts';
 import type { FoldedRow } from './row.ts';
+import { foldTaskStates } from './task-states.ts';
 
 /** What each table should hold, by plain TypeScript from the parsed log. `task_rows` is `compareProjection`'s. */
 const folds: Readonly<
   Record<string, (log: { lives: readonly Life[]; events: readonly LedgerEvent[] }) => FoldedRow[]>
 > = {
+  task_state_rows: ({ events }) => foldTaskStates(events),
   attempt_rows: ({ lives }) => foldAttempts(lives),
   queue_minute_rows: ({ lives }) => foldQueueMinutes(lives),
   queue_duration_rows: ({ lives }) => foldQueueDurations(lives),
@@ -19,7 +21,7 @@ const folds: Readonly<
 };
 
 /**
- * I4, of every projection but `tasks`: each row that the fold of the whole log has and the slot has not, or the other way round.
+ * I4, of every table of projections but `task_rows`: each row that the fold of the whole log has and the slot has not, or the other way round.
  * @param which slot of each projection; default the live one
  */
 export async function differencesFromFold(pool: pg.Pool, which: 'live' | 'free' = 'live'): Promise<unknown[]> {
