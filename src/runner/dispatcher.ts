@@ -158,11 +158,8 @@ export class Dispatcher implements Tenant {
   }
 
   #linger(): void {
-    const flush = (): void => {
-      this.#lingering = undefined;
-      this.flush();
-    };
-    this.#lingering ??= setTimeout(flush, this.attempts.waiting > 0 ? busyLingerMs : lingerMs);
+    // What is sent clears it.
+    this.#lingering ??= setTimeout(() => this.flush(), this.attempts.waiting > 0 ? busyLingerMs : lingerMs);
   }
 
   #wantsExchange(): boolean {
