@@ -26,7 +26,6 @@ import { submitCalls, type SubmitCalls } from './ledger/submit-calls.ts';
 import type { ReplicationGoal } from './ledger/submit.ts';
 import type { Swept } from './ledger/sweep.ts';
 import { Sweeper } from './ledger/sweeper.ts';
-import type { TaskRef } from './ledger/task-input.ts';
 import { requireTaskId, taskNotFound } from './ledger/task-id.ts';
 import {
   listUnoffered,
@@ -43,7 +42,7 @@ import { checkSchema } from './postgres/schema-status.ts';
 import { translateSqlError } from './postgres/sql-error.ts';
 import { readSiteStatus, type SiteStatus } from './replication/status.ts';
 import { OtherSites, positionsOf, type Recorded, type Replicated } from './replication/when-replicated.ts';
-import { Runner, type RunnerOptions } from './runner/runner.ts';
+import type { Runner, RunnerOptions } from './runner/runner.ts';
 import { whenCaughtUp } from './projections/caught-up.ts';
 import { createSignals, type Signals } from './signals.ts';
 
@@ -67,7 +66,7 @@ export interface LedgerOptions {
 }
 
 /** The compiler sees to it that none is forgotten. */
-const ledgerOptions: Readonly<Record<keyof LedgerOptions, true>> = {
+const ledgerOptions = {
   connectionString: true,
   pool: true,
   maxConnections: true,
@@ -75,7 +74,7 @@ const ledgerOptions: Readonly<Record<keyof LedgerOptions, true>> = {
   codec: true,
   clock: true,
   peers: true,
-};
+} satisfies Readonly<Record<keyof LedgerOptions, true>>;
 const knownLedgerOptions: ReadonlySet<string> = new Set(Object.keys(ledgerOptions));
 const followOptions: ReadonlySet<string> = new Set<keyof FollowOptions>(['from', 'signal']);
 const reasonOptions: ReadonlySet<string> = new Set(['reason']);
@@ -83,7 +82,7 @@ const reasonOptions: ReadonlySet<string> = new Set(['reason']);
 /** No statement of an application may wait longer for its answer: a connection can die without a word. */
 const answerTimeoutMs = 60_000;
 
-export type { TaskRef };
+export type { TaskRef } from './ledger/task-input.ts';
 
 /** A connection to one site's ledger. Make one per process. */
 export interface Ledger extends SubmitCalls, AsyncDisposable {
@@ -159,6 +158,29 @@ export interface Ledger extends SubmitCalls, AsyncDisposable {
  * @throws LedgerError TASKLEDGER_INVALID_URL, TASKLEDGER_UNREACHABLE, TASKLEDGER_NOT_MIGRATED, TASKLEDGER_SCHEMA_NEWER
  */
 export async function openLedger(options: LedgerOptions = {}): Promise<Ledger> {
+  const { Runner } = await import('./runner/runner.ts');
+  const { calls, clock, signals, codec, connectionString } = await open(options);
+  return {
+    ...calls,
+    runner: (runnerOptions) =>
+      new Runner(runnerOptions, {
+        own: { name: calls.site, connectionString: requireConnectionString(connectionString), checked: true },
+        clock,
+        random: Math.random,
+        signals,
+        codec,
+      }),
+  };
+}
+
+export type LedgerCalls = Omit<Ledger, 'runner'>;
+
+/** Without runners and their modules, nearly half of all: a command that runs no tasks starts sooner. */
+export async function openLedgerCalls(options: LedgerOptions): Promise<LedgerCalls> {
+  return (await open(options)).calls;
+}
+
+async function open(options: LedgerOptions): Promise<Opened & { readonly calls: LedgerCalls }> {
   refuseUnknownOptions(options, knownLedgerOptions, 'openLedger');
   const { maxConnections: max = 10 } = options;
   requireInteger(max, 'maxConnections', { min: 1, max: 1000 });
@@ -175,7 +197,8 @@ export async function openLedger(options: LedgerOptions = {}): Promise<Ledger> {
     const close = async (): Promise<void> => {
       await Promise.all([others.close(), listener.close(), endPool()]);
     };
-    return ledgerOn(pool, { site, signals, clock, codec, connectionString, others, listener, close });
+    const opened = { site, signals, clock, codec, connectionString, others, listener, close };
+    return { ...opened, calls: callsOn(pool, opened) };
   } catch (error) {
     await endPool();
     throw translateSqlError(error);
@@ -193,8 +216,8 @@ interface Opened {
   readonly close: () => Promise<void>;
 }
 
-function ledgerOn(pool: pg.Pool, opened: Opened): Ledger {
-  const { site, signals, clock, codec, connectionString, others, listener, close } = opened;
+function callsOn(pool: pg.Pool, opened: Opened): LedgerCalls {
+  const { site, signals, clock, codec, others, listener, close } = opened;
   const events = async (id: string): Promise<TaskEvent[]> => {
     const found = await translated(readTaskEvents(pool, requireTaskId(id)));
     if (found.length === 0) throw taskNotFound(id);
@@ -240,14 +263,6 @@ function ledgerOn(pool: pg.Pool, opened: Opened): Ledger {
     watch: (id, watchOptions) =>
       watch(id, watchOptions, { db: pool, site, history: events, listener, clock, newId: randomUUID }),
     result: (id, { timeoutMs = 60_000 } = {}) => waitForResult(id, get, { timeoutMs, clock }),
-    runner: (runnerOptions) =>
-      new Runner(runnerOptions, {
-        own: { name: site, connectionString: requireConnectionString(connectionString), checked: true },
-        clock,
-        random: Math.random,
-        signals,
-        codec,
-      }),
     close,
     [Symbol.asyncDispose]: close,
   };

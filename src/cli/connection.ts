@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
-import { openLedger, type Ledger } from '../open-ledger.ts';
+import { openLedgerCalls, type LedgerCalls } from '../open-ledger.ts';
 import { findDevUrl } from './dev-place.ts';
 import { readGivenFile, readInput } from './read-input.ts';
 import type { Terminal } from './terminal.ts';
@@ -40,13 +40,14 @@ export async function connectionUrl(url: string | undefined, terminal: Terminal)
   });
 }
 
-/** Opens the ledger, lends it to `work` and closes it. */
+/** Opens the ledger, lends it to `work`, which runs no tasks, and closes it. */
 export async function withLedger(
   options: ConnectionOptions,
   terminal: Terminal,
-  work: (ledger: Ledger) => Promise<void>,
+  work: (ledger: LedgerCalls) => Promise<void>,
 ): Promise<void> {
-  const ledger = await openLedger({ connectionString: await connectionUrl(options.url, terminal), maxConnections: 2 });
+  const connectionString = await connectionUrl(options.url, terminal);
+  const ledger = await openLedgerCalls({ connectionString, maxConnections: 2 });
   try {
     await work(ledger);
   } finally {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { TaskSummary } from '../ledger/list-tasks.ts';
-import type { Ledger } from '../open-ledger.ts';
+import type { LedgerCalls } from '../open-ledger.ts';
 import { summaryJson } from './as-json.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
 import { printable, printableStart } from './printable.ts';
@@ -34,7 +34,7 @@ export function addList(program: Command): void {
     });
 }
 
-async function print(ledger: Ledger, options: ListOptions, terminal: Terminal): Promise<void> {
+async function print(ledger: LedgerCalls, options: ListOptions, terminal: Terminal): Promise<void> {
   const rows: string[][] = [];
   for await (const task of matchingTasks(ledger, { limit: defaultLimit, ...options })) {
     if (terminal.json) terminal.object(summaryJson(task));

@@ -1,6 +1,6 @@
 import { LedgerError } from '../errors.ts';
 import type { UnofferedTask } from '../ledger/unoffered.ts';
-import type { Ledger } from '../open-ledger.ts';
+import type { LedgerCalls } from '../open-ledger.ts';
 import { printable } from './printable.ts';
 import { renderTable } from './render-table.ts';
 import type { TaskFilter } from './task-filter.ts';
@@ -9,7 +9,7 @@ import type { Terminal } from './terminal.ts';
 const usable: readonly (keyof TaskFilter)[] = ['name', 'queue', 'limit'];
 
 /** Tasks that nobody takes, and why. @throws LedgerError TASKLEDGER_USAGE for a filter that is not for them */
-export async function printUnoffered(ledger: Ledger, filter: TaskFilter, terminal: Terminal): Promise<void> {
+export async function printUnoffered(ledger: LedgerCalls, filter: TaskFilter, terminal: Terminal): Promise<void> {
   requireUsable(filter);
   const { name, queue, limit } = filter;
   const tasks = await ledger.listUnoffered({ name, queue, limit });

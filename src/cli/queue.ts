@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { LedgerError } from '../errors.ts';
 import { durationMs } from '../ledger/duration.ts';
 import type { Rule, RuleChange, RuleSubject } from '../ledger/rules.ts';
-import type { Ledger } from '../open-ledger.ts';
+import type { LedgerCalls } from '../open-ledger.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
 import { durationText } from './duration-text.ts';
 import { duration, integer } from './parse-options.ts';
@@ -69,7 +69,7 @@ function about(command: Command): Command {
 
 async function withRules(
   options: ConnectionOptions,
-  work: (ledger: Ledger, terminal: Terminal) => Promise<void>,
+  work: (ledger: LedgerCalls, terminal: Terminal) => Promise<void>,
 ): Promise<void> {
   const terminal = openTerminal(options.json ?? false);
   await withLedger(options, terminal, (ledger) => work(ledger, terminal));
@@ -86,7 +86,7 @@ async function change(name: string, options: SubjectOptions, what: RuleChange): 
   });
 }
 
-async function print(ledger: Ledger, terminal: Terminal): Promise<void> {
+async function print(ledger: LedgerCalls, terminal: Terminal): Promise<void> {
   const rules = await ledger.queues.list();
   if (terminal.json) for (const rule of rules) terminal.object(ruleJson(rule));
   else if (rules.length === 0) terminal.note('No rules: every queue takes what it gets, and all queues share evenly.');

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { LedgerError } from '../errors.ts';
 import type { RequestAnswer, TaskStateName } from '../events/task-state.ts';
-import type { Ledger } from '../open-ledger.ts';
+import type { LedgerCalls } from '../open-ledger.ts';
 import { requireTaskId } from '../ledger/task-id.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
 import { asLedgerError, errorText, exitStatus } from './report-error.ts';
@@ -12,7 +12,7 @@ export interface RequestOptions extends ConnectionOptions {
 }
 
 export interface Request {
-  readonly ask: (ledger: Ledger, id: string) => Promise<RequestAnswer>;
+  readonly ask: (ledger: LedgerCalls, id: string) => Promise<RequestAnswer>;
   /** Whether the state its owner answered means yes. */
   readonly granted: (state: TaskStateName) => boolean;
   readonly says: (state: TaskStateName) => string;
@@ -38,7 +38,7 @@ export async function requestEach(ids: readonly string[], options: RequestOption
 }
 
 export interface Asking {
-  readonly ledger: Ledger;
+  readonly ledger: LedgerCalls;
   readonly request: Request;
   readonly terminal: Terminal;
 }

@@ -3,7 +3,7 @@ import { fold } from '../events/evolve.ts';
 import { formatPosition } from '../events/position.ts';
 import type { TaskState } from '../events/task-state.ts';
 import { taskNotFound } from '../ledger/task-id.ts';
-import type { Ledger } from '../open-ledger.ts';
+import type { LedgerCalls } from '../open-ledger.ts';
 import { taskJson } from './as-json.ts';
 import { attemptLines, attemptRows } from './attempt-rows.ts';
 import { connecting, withLedger, type ConnectionOptions } from './connection.ts';
@@ -41,7 +41,7 @@ export function addShow(program: Command): void {
 }
 
 /** Of a task that waits. Only its owner's runners can take it, and only there they are known. */
-async function whyUnoffered(ledger: Ledger, task: TaskState): Promise<string | undefined> {
+async function whyUnoffered(ledger: LedgerCalls, task: TaskState): Promise<string | undefined> {
   if (task.state !== 'pending' || (await ledger.ownerOf(task.id)) !== ledger.site) return undefined;
   return await ledger.whyUnoffered(task);
 }

@@ -3,7 +3,7 @@ import { LedgerError } from '../errors.ts';
 import { decodePayload, encodePayload } from '../events/payload.ts';
 import type { Submitted } from '../ledger/submit.ts';
 import type { SubmitCall } from '../ledger/submit-calls.ts';
-import { openLedger, type TaskRef } from '../open-ledger.ts';
+import { openLedgerCalls, type TaskRef } from '../open-ledger.ts';
 import { createPool } from '../postgres/pool.ts';
 import { translateSqlError } from '../postgres/sql-error.ts';
 import { submittedJson } from './as-json.ts';
@@ -32,7 +32,7 @@ export async function submitLines(task: TaskRef<unknown>, file: string, options:
   const stream = file === '-' ? process.stdin : await openGivenFile(file, 'one input per line');
   const pool = createPool({ connectionString: await connectionUrl(url, terminal), max: 2 });
   try {
-    const ledger = await openLedger({ pool });
+    const ledger = await openLedgerCalls({ pool });
     const client = await pool.connect().catch(rethrowTranslated);
     try {
       await client.query('begin');

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { TaskStateName } from '../events/task-state.ts';
 import type { TaskSummary } from '../ledger/list-tasks.ts';
-import type { Ledger } from '../open-ledger.ts';
+import type { LedgerCalls } from '../open-ledger.ts';
 import { integer, momentOption, oneOf } from './parse-options.ts';
 
 const states = [
@@ -54,7 +54,7 @@ export function filtering(command: Command): Command {
  * The tasks the filter chooses, the last submitted first, read a page at a time: what was read may be changed before the next page is,
  * and no task comes twice.
  */
-export async function* matchingTasks(ledger: Ledger, filter: TaskFilter): AsyncGenerator<TaskSummary> {
+export async function* matchingTasks(ledger: LedgerCalls, filter: TaskFilter): AsyncGenerator<TaskSummary> {
   const { state, name, queue, key, errorCode, since, until, limit = limitMax } = filter;
   let after: string | undefined;
   for (let left = limit; left > 0;) {

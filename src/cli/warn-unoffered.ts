@@ -1,11 +1,11 @@
 import { LedgerError } from '../errors.ts';
 import type { SubmitCall } from '../ledger/submit-calls.ts';
-import type { Ledger, TaskRef } from '../open-ledger.ts';
+import type { LedgerCalls, TaskRef } from '../open-ledger.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Says so when nobody takes what was just submitted. It has been recorded all the same: a runner may be about to start. */
 export async function warnUnoffered(
-  ledger: Ledger,
+  ledger: LedgerCalls,
   task: TaskRef<unknown>,
   call: SubmitCall,
   terminal: Terminal,

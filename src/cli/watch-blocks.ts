@@ -1,4 +1,4 @@
-import type { Ledger } from '../open-ledger.ts';
+import type { LedgerCalls } from '../open-ledger.ts';
 import { eventJson } from './as-json.ts';
 import { coloredSentence } from './history-lines.ts';
 import { isTaskEvent } from '../events/event.ts';
@@ -11,7 +11,7 @@ interface WatchingBlocks {
 }
 
 /** Prints every sealed event from a position on, each with the position after it, until told to stop. */
-export async function watchBlocks(ledger: Ledger, { from, terminal, stopped }: WatchingBlocks): Promise<void> {
+export async function watchBlocks(ledger: LedgerCalls, { from, terminal, stopped }: WatchingBlocks): Promise<void> {
   const { dim } = terminal.colors;
   for await (const { event, block, position } of ledger.follow({ from, signal: stopped })) {
     if (terminal.json) terminal.object({ ...eventJson(event), block, follow_from: position });

@@ -1,7 +1,7 @@
 import type { TaskEvent } from '../events/event.ts';
 import type { TaskState } from '../events/task-state.ts';
 import type { Watched, WatchTrouble } from '../ledger/watch.ts';
-import type { Ledger } from '../open-ledger.ts';
+import type { LedgerCalls } from '../open-ledger.ts';
 import { eventJson } from './as-json.ts';
 import { historyLines } from './history-lines.ts';
 import { logLineText } from './log-line-text.ts';
@@ -12,7 +12,7 @@ import { stateText } from './state-color.ts';
 import type { Terminal } from './terminal.ts';
 
 interface WatchingTask {
-  readonly ledger: Ledger;
+  readonly ledger: LedgerCalls;
   readonly terminal: Terminal;
   readonly stopped: AbortSignal;
 }

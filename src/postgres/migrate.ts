@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { Kysely, Migrator, PostgresDialect, sql, type Migration } from 'kysely';
+import type { Migration } from 'kysely';
 import { LedgerError } from '../errors.ts';
 import type { Signals } from '../signals.ts';
 import { applyFunctions, readAppliedRevision } from './apply-functions.ts';
@@ -84,6 +84,8 @@ async function refuseForeign(client: ClientBase, files: MigrationFiles, site: st
 
 /** All pending migrations in one transaction: all or none. */
 async function applyMigrations(client: ClientBase, files: readonly SqlFile[]): Promise<string[]> {
+  // Nothing else uses its 260 modules: whoever opens a ledger does not wait for them.
+  const { Kysely, Migrator, PostgresDialect, sql } = await import('kysely');
   const pool = { connect: async () => Object.assign(client, { release: () => undefined }), end: async () => undefined };
   const asMigration = ({ name, text }: SqlFile): [string, Migration] => [
     name,
