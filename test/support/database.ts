@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { inject } from 'vitest';
-import { urlOfDatabase, withConnection } from './admin-connection.ts';
+import { urlOfDatabase } from './admin-connection.ts';
 import { testDatabaseName } from './test-database-names.ts';
 
 const objectInUse = '55006';
@@ -21,24 +22,43 @@ export interface TestDatabase extends AsyncDisposable {
 export async function createTestDatabase(options: { empty?: boolean; unnamed?: boolean } = {}): Promise<TestDatabase> {
   const { adminUrl, template, unnamed } = inject('testServer');
   const name = testDatabaseName('test', Date.now());
-  await cloneDatabase(adminUrl, name, options.empty ? 'template0' : options.unnamed ? unnamed : template);
+  const admin = administrator(adminUrl);
+  // Through the log of a server that never recovers it would be written twice.
+  await cloneDatabase(
+    admin,
+    name,
+    `${options.empty ? 'template0' : options.unnamed ? unnamed : template} strategy file_copy`,
+  );
   const drop = async (): Promise<void> => {
-    await withConnection(adminUrl, (client) => client.query(`drop database if exists ${name} with (force)`));
+    await admin.query(`drop database if exists ${name} with (force)`);
   };
   return { url: urlOfDatabase(adminUrl, name), name, drop, [Symbol.asyncDispose]: drop };
 }
 
+let pool: pg.Pool | undefined;
+
+/** Databases come and go with every test: what makes and drops them stays connected from one to the next. */
+function administrator(adminUrl: string): pg.Pool {
+  if (pool === undefined) {
+    pool = new pg.Pool({ connectionString: adminUrl, max: 4, connectionTimeoutMillis: 10_000, allowExitOnIdle: true });
+    pool.on('error', () => undefined);
+  }
+  return pool;
+}
+
 /** Copying needs the template for itself for a moment; several test files at once take turns. */
-export async function cloneDatabase(adminUrl: string, name: string, template: string): Promise<void> {
-  await withConnection(adminUrl, async (client) => {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await client.query(`create database ${name} template ${template}`);
-        return;
-      } catch (error) {
-        if ((error as { code?: string }).code !== objectInUse || attempt === attempts) throw error;
-        await sleep(50);
-      }
+export async function cloneDatabase(
+  admin: Pick<pg.Pool | pg.Client, 'query'>,
+  name: string,
+  template: string,
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await admin.query(`create database ${name} template ${template}`);
+      return;
+    } catch (error) {
+      if ((error as { code?: string }).code !== objectInUse || attempt === attempts) throw error;
+      await sleep(50);
     }
-  });
+  }
 }

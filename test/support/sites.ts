@@ -10,7 +10,7 @@ import { startEmbeddedPostgres } from '../../src/postgres/embedded/start-embedde
 import { migrate } from '../../src/postgres/migrate.ts';
 import { readIdentity, type Transport } from '../../src/replication/peer.ts';
 import { createSignals, type Signals } from '../../src/signals.ts';
-import { urlOfDatabase } from './admin-connection.ts';
+import { urlOfDatabase, withConnection } from './admin-connection.ts';
 import { cloneDatabase, createTestDatabase } from './database.ts';
 import { inMemory } from './in-memory.ts';
 import { placeForKeys } from './site-key-file.ts';
@@ -86,7 +86,8 @@ const unnamedOn = new WeakMap<EmbeddedPostgres, Promise<string>>();
 async function databaseOn(server: EmbeddedPostgres): Promise<string> {
   if (!unnamedOn.has(server)) unnamedOn.set(server, makeUnnamedTemplate(server.url));
   const name = testDatabaseName('test', Date.now());
-  await cloneDatabase(server.url, name, (await unnamedOn.get(server)) ?? '');
+  const template = (await unnamedOn.get(server)) ?? '';
+  await withConnection(server.url, (admin) => cloneDatabase(admin, name, template));
   return urlOfDatabase(server.url, name);
 }
 
