@@ -256,12 +256,16 @@ test('site remove ends both sides, keeps what was recorded, and says what an ope
   const remedies = (told?.['left'] as string[]).map(
     (text) => /run: (select pg_drop_replication_slot\('tl_\w+'\))$/.exec(text)?.[1],
   );
-  expect(remedies).toHaveLength(2);
-  expect(remedies).not.toContain(undefined);
+  // Most often both. A link that was making its slot anew at that moment has dropped it itself.
+  const slots = { ams: (await replicationOf(ams)).slots, fra: (await replicationOf(fra)).slots };
+  const drop = (slot: string): string => `select pg_drop_replication_slot('${slot}')`;
+  expect(remedies).toEqual([...slots.ams, ...slots.fra].map(drop));
+  expect(remedies).not.toEqual([]);
   const again = await remove(ams.url, `@${path.join(toFra.slice(1))}`);
-  expect([again.status, again.objects()]).toMatchObject([0, [{ removed: false, slots: [{ left: null }] }]]);
+  const dropped = slots.ams.map(() => ({ left: null }));
+  expect([again.status, again.objects()]).toMatchObject([0, [{ removed: false, slots: dropped }]]);
   expect(await replicationOf(ams)).toEqual(nothing);
-  await fra.pool.query(remedies[1] ?? '');
+  for (const slot of slots.fra) await fra.pool.query(drop(slot));
   expect(await replicationOf(fra)).toEqual(nothing);
 
   const { rows } = await ams.pool.query(
