@@ -24,11 +24,7 @@ export async function createTestDatabase(options: { empty?: boolean; unnamed?: b
   const name = testDatabaseName('test', Date.now());
   const admin = administrator(adminUrl);
   // Through the log of a server that never recovers it would be written twice.
-  await cloneDatabase(
-    admin,
-    name,
-    `${options.empty ? 'template0' : options.unnamed ? unnamed : template} strategy file_copy`,
-  );
+  await cloneDatabase(admin, name, options.empty ? 'template0' : options.unnamed ? unnamed : template, 'file_copy');
   const drop = async (): Promise<void> => {
     await admin.query(`drop database if exists ${name} with (force)`);
   };
@@ -51,10 +47,11 @@ export async function cloneDatabase(
   admin: Pick<pg.Pool | pg.Client, 'query'>,
   name: string,
   template: string,
+  strategy: 'wal_log' | 'file_copy' = 'wal_log',
 ): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await admin.query(`create database ${name} template ${template}`);
+      await admin.query(`create database ${name} template ${template} strategy ${strategy}`);
       return;
     } catch (error) {
       if ((error as { code?: string }).code !== objectInUse || attempt === attempts) throw error;

@@ -13,7 +13,7 @@ import { foldTaskStates } from './task-states.ts';
 const folds: Readonly<
   Record<string, (log: { lives: readonly Life[]; events: readonly LedgerEvent[] }) => FoldedRow[]>
 > = {
-  task_state_rows: ({ events }) => foldTaskStates(events),
+  task_state_rows: ({ lives }) => foldTaskStates(lives),
   attempt_rows: ({ lives }) => foldAttempts(lives),
   queue_minute_rows: ({ lives }) => foldQueueMinutes(lives),
   queue_duration_rows: ({ lives }) => foldQueueDurations(lives),
