@@ -63,10 +63,23 @@ export function requirePeer(peer: Pick<Peer, 'site' | 'id'>, found: SiteIdentity
 }
 
 /**
- * Makes sure that the peer knows this site too: otherwise it has published nothing, and would keep a slot nobody there knows of.
- * @throws LedgerError TASKLEDGER_NOT_A_PEER if this site was removed there, or never added
+ * Makes sure that both sites know each other. A peer that does not know this one has published nothing, and would keep a slot nobody
+ * there knows of; of one that was just removed here the slot is no longer this site's to make anew.
+ * @param here with the rights of the daemon
+ * @throws LedgerError TASKLEDGER_NOT_A_PEER if either was removed at the other, or never added
  */
-export async function requireKnown(here: Queryable, there: Queryable, { site }: Pick<Peer, 'site'>): Promise<void> {
+export async function requireKnown(
+  here: Queryable,
+  there: Queryable,
+  { site, id }: Pick<Peer, 'site' | 'id'>,
+): Promise<void> {
+  if (!(await readPeers(here)).some((peer) => peer.site === site && peer.id === id)) {
+    throw new LedgerError('TASKLEDGER_NOT_A_PEER', {
+      expected: `site ${site} to be a peer of this site`,
+      found: 'that it is not any more',
+      remedy: 'Run taskledger site add again, if it was not meant to be removed',
+    });
+  }
   const us = await readIdentity(here);
   const { rows } = await there.query('select taskledger.is_peer($1, $2) as known', [us.site, us.id]);
   if ((rows[0] as { known: boolean }).known) return;
