@@ -96,19 +96,27 @@ export class ChildExecution implements Execution {
   /** Never rejects. */
   async #runChild(task: Omit<ChildWork<ChildProgram>, 'directory'>, isolation: ChildIsolation): Promise<Ending> {
     const { handler, program } = task;
-    let directory: string | undefined;
     try {
-      directory = this.#place.makeDirectory();
-      const isWarm = isolation.isolation === 'pool';
-      if (program.limits !== undefined) await this.#place.fitDirectory(directory, program.limits, isWarm);
-      if (!isSpeaking(program)) return await this.#exec.run({ ...task, directory });
-      const work: ChildWork = { ...task, program, directory };
-      return isWarm ? await this.#pools.of(isolation, program).run(work) : await this.#fresh.run(work);
+      if (isolation.isolation === 'pool' && isSpeaking(program))
+        return await this.#pools.of(isolation, program).run({ ...task, program });
+      return await this.#runFresh(task);
     } catch (error) {
       if (error instanceof AttemptFailure) return { failure: failureOf(error, handler) };
       return { failure: childFailure('RUNNER_FAULT', 'the runner failed while the attempt ran', handler, error) };
+    }
+  }
+
+  /** In a child and a directory made for it. */
+  async #runFresh(task: Omit<ChildWork<ChildProgram>, 'directory'>): Promise<Ending> {
+    const { program } = task;
+    const directory = this.#place.makeDirectory();
+    try {
+      if (program.limits !== undefined) await this.#place.fitDirectory(directory, program.limits, false);
+      return isSpeaking(program)
+        ? await this.#fresh.run({ ...task, program, directory })
+        : await this.#exec.run({ ...task, directory });
     } finally {
-      if (directory !== undefined) await this.#place.removeDirectory(directory);
+      await this.#place.removeDirectory(directory);
     }
   }
 }

@@ -1,10 +1,9 @@
 import type { Clock } from '../../clock.ts';
 import type { PoolLimits } from '../../ledger/isolation.ts';
-import type { ChildWork } from './child-attempt.ts';
 import type { ChildPlace } from './child-place.ts';
 import type { SpeakingProgram } from './child-program.ts';
 import type { Ending } from './execution.ts';
-import { WarmChild, type WarmRun } from './warm-child.ts';
+import { WarmChild, type WarmRun, type WarmWork } from './warm-child.ts';
 
 interface ChildPoolOptions {
   readonly program: SpeakingProgram;
@@ -42,8 +41,8 @@ export class ChildPool {
     }
   }
 
-  /** @throws AttemptFailure as `ChildPlace.start` */
-  async run(work: ChildWork): Promise<Ending> {
+  /** @throws AttemptFailure as `ChildPlace.start` and `WarmChild.run` */
+  async run(work: WarmWork): Promise<Ending> {
     const waiting = this.#take();
     if (waiting !== undefined) {
       const { ending, began } = await this.#runIn(waiting, work);
@@ -90,8 +89,11 @@ export class ChildPool {
     return undefined;
   }
 
-  async #runIn(child: WarmChild, work: ChildWork): Promise<WarmRun> {
-    const run = await child.run(work);
+  async #runIn(child: WarmChild, work: WarmWork): Promise<WarmRun> {
+    const run = await child.run(work).catch((error: unknown) => {
+      this.#retire(child);
+      throw error;
+    });
     const { maxTasks, maxRssMb } = this.#options.limits;
     const isWornOut = child.ran >= maxTasks || child.rssBytes > maxRssMb * 2 ** 20 || this.#isOld(child);
     if (isWornOut) this.#retire(child);

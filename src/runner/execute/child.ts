@@ -150,7 +150,7 @@ export class Child {
   }
 
   #killAll(): void {
-    killTree(this.pid, this.mark);
+    killTree(this.pid, this.mark, this.#numberedBefore());
     // What has left the tree unseen is still in its control group.
     this.enclosure?.cgroup?.kill();
   }
@@ -171,13 +171,15 @@ export class Child {
   /** Ends what the child left behind: what has ended does nothing any more. Returns how many processes that were. */
   async #clearTree(): Promise<number> {
     const find = (): number[] => [
-      ...new Set([
-        ...leftOf(this.pid, this.mark, numbersSince(this.#startedAt, this.#clock)),
-        ...(this.enclosure?.members() ?? []),
-      ]),
+      ...new Set([...leftOf(this.pid, this.mark, this.#numberedBefore()), ...(this.enclosure?.members() ?? [])]),
     ];
     const { killed } = await killUntilNone(find, this.#clock);
     return killed;
+  }
+
+  /** All that it started is numbered after this. */
+  #numberedBefore(): number {
+    return numbersSince(this.#startedAt, this.#clock);
   }
 
   async #readToTheEnd(closed: Promise<void>): Promise<void> {

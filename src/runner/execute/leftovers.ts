@@ -1,11 +1,16 @@
 import type { Clock } from '../../clock.ts';
 import { lastProcess, signalProcess } from './process-tree.ts';
+import { readKernelFile } from './read-kernel-file.ts';
 
 /** Between two looks whether what was killed is gone, and how long to look: a process may hang in the kernel. */
 const lookAgainMs = 5;
 const treeGoneMs = 5000;
+/** No machine starts more processes: two processors that do nothing else start 33 a millisecond. */
+const startsPerMs = 50;
+/** What Linux counts to where nobody said otherwise. */
+const fewestNumbers = 32_768;
 /** Process numbers may have begun anew after that long, at the busiest. */
-const numbersLastMs = 10_000;
+const numbersLastMs = countOfNumbers() / startsPerMs;
 
 /** A moment, by the number of the process started last and by the monotonic clock. */
 export interface Moment {
@@ -26,6 +31,14 @@ export function anythingStartedSince({ process, ms }: Moment, clock: Clock): boo
 export function numbersSince({ process, ms }: Moment, clock: Clock): number {
   const isFresh = clock.monotonic() - ms < numbersLastMs;
   return isFresh && (lastProcess() ?? 0) >= process ? process : 0;
+}
+
+function countOfNumbers(): number {
+  try {
+    return Number(readKernelFile('/proc/sys/kernel/pid_max')) || fewestNumbers;
+  } catch {
+    return fewestNumbers;
+  }
 }
 
 /** Kills what is found until nothing is. Returns how many processes that were, and whether all of them are gone. */

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { readKernelFile } from './read-kernel-file.ts';
 
 /*
  * A child and what it started. The group of the child holds most of it; a descendant that began a session of its own has
@@ -38,11 +39,14 @@ function signalled(target: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** SIGKILL for the process, its group and its descendants. Those are looked for first: the dead have no children. */
-export function killTree(pid: number, mark: string): void {
-  const descendants = descendantsOf(pid);
+/**
+ * SIGKILL for the process, its group and its descendants. Those are looked for first: the dead have no children.
+ * @param since only processes numbered after this one, which is right as long as the numbers have not begun anew
+ */
+export function killTree(pid: number, mark: string, since = 0): void {
+  const descendants = descendantsOf(pid, since);
   signalGroup(pid, 'SIGKILL');
-  for (const one of [...descendants, ...markedProcesses(mark)]) signalProcess(one, 'SIGKILL');
+  for (const one of [...descendants, ...markedProcesses(mark, since)]) signalProcess(one, 'SIGKILL');
 }
 
 /**
@@ -80,7 +84,7 @@ export function startedBy(pid: number, mark: string, since: number, known: Reado
 /** The number of the process started last on this machine; undefined where that cannot be asked. */
 export function lastProcess(): number | undefined {
   try {
-    return Number(readFileSync('/proc/loadavg', 'utf8').trim().split(' ').at(-1));
+    return Number(readKernelFile('/proc/loadavg').trim().split(' ').at(-1));
   } catch {
     return undefined;
   }
@@ -91,8 +95,9 @@ function members(group: number): number[] {
   return processTable().flatMap((one) => (one.group === group && !one.zombie ? [one.pid] : []));
 }
 
-export function descendantsOf(pid: number): number[] {
-  const all = processTable();
+/** @param since as of `killTree` */
+export function descendantsOf(pid: number, since = 0): number[] {
+  const all = numbersAfter(since).flatMap(entryOf);
   const found = [pid];
   // Grows while it is walked: children of children.
   for (const parent of found) found.push(...all.flatMap((one) => (one.parent === parent ? [one.pid] : [])));
@@ -100,17 +105,14 @@ export function descendantsOf(pid: number): number[] {
 }
 
 function markedProcesses(mark: string, since = 0): number[] {
-  return withMark(
-    processNumbers().filter((pid) => pid > since),
-    mark,
-  );
+  return withMark(numbersAfter(since), mark);
 }
 
 function withMark(numbers: readonly number[], mark: string): number[] {
   const wanted = `${markVariable}=${mark}`;
   return numbers.filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(wanted);
+      return readKernelFile(`/proc/${pid}/environ`).includes(wanted);
     } catch {
       // Gone meanwhile, or somebody else's.
       return false;
@@ -126,7 +128,7 @@ export function processTable(): ProcessEntry[] {
 /** Empty if it is gone. */
 function entryOf(pid: number): ProcessEntry[] {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const stat = readKernelFile(`/proc/${pid}/stat`);
     // The command's name stands in parentheses and may hold spaces and parentheses itself.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const at = (i: number): number => Number(fields[i]);
@@ -136,6 +138,10 @@ function entryOf(pid: number): ProcessEntry[] {
   } catch {
     return [];
   }
+}
+
+function numbersAfter(since: number): number[] {
+  return processNumbers().filter((pid) => pid > since);
 }
 
 function processNumbers(): number[] {

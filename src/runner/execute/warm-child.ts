@@ -9,6 +9,7 @@ import { parsedMessage } from './conversation.ts';
 import type { Ending } from './execution.ts';
 import { anythingStartedSince, killUntilNone, momentNow, numbersSince, type Moment } from './leftovers.ts';
 import { startedBy } from './process-tree.ts';
+import { WarmDirectories } from './warm-directories.ts';
 
 /** What a child that has ended an attempt wrote is read within that time, unless it closed its streams. */
 const outputMs = 1000;
@@ -16,6 +17,9 @@ const outputMs = 1000;
 const beginMs = 3000;
 /** A child that has told a result may take that long to say that it has done with the attempt. */
 const restMs = 2000;
+
+/** An attempt before it is known in which directory it runs. */
+export type WarmWork = Omit<ChildWork, 'directory'>;
 
 /** How an attempt went, and whether its handler can have been called at all. */
 export interface WarmRun {
@@ -44,6 +48,7 @@ export class WarmChild implements ChildListener {
   readonly #options: WarmChildOptions;
   readonly #nonces = new Set<string>();
   readonly #readyNonce = randomUUID();
+  readonly #directories: WarmDirectories;
   /** Resolves when it has loaded the module, could not, or is gone. */
   readonly #ready: Promise<void>;
   #onReady: (() => void) | undefined;
@@ -70,12 +75,13 @@ export class WarmChild implements ChildListener {
   private constructor(options: WarmChildOptions) {
     const { child, program, place, clock, directory } = options;
     this.#options = options;
+    this.#directories = new WarmDirectories(place, program.limits);
     this.startedAtMs = clock.monotonic();
     this.#ready = new Promise((resolve) => (this.#onReady = resolve));
     child.listen(this);
     child.send({ kind: 'prepare', nonce: this.#readyNonce, ...program.entry });
     void child.exited.then(() => this.#gone());
-    void child.ended.then(() => place.removeDirectory(directory));
+    void child.ended.then(() => Promise.all([place.removeDirectory(directory), this.#directories.close()]));
   }
 
   /** Attempts it was given. */
@@ -105,12 +111,24 @@ export class WarmChild implements ChildListener {
     child.send({ kind: 'leave' });
     child.linger();
     const end = await child.ended;
-    await place.removeDirectory(directory);
+    await Promise.all([place.removeDirectory(directory), this.#directories.close()]);
     return end;
   }
 
-  /** Runs one attempt to its end. Nothing it started runs any more then; if that is not certain, nor does the child. */
-  async run(work: ChildWork): Promise<WarmRun> {
+  /**
+   * Runs one attempt to its end. Nothing it started runs any more then; if that is not certain, nor does the child.
+   * @throws AttemptFailure CHILD_DIRECTORY_FAILED
+   */
+  async run(work: WarmWork): Promise<WarmRun> {
+    const directory = await this.#directories.take();
+    try {
+      return await this.#run({ ...work, directory });
+    } finally {
+      await this.#directories.giveBack();
+    }
+  }
+
+  async #run(work: ChildWork): Promise<WarmRun> {
     const { child, clock } = this.#options;
     const endOfOutput = randomUUID();
     const present = this.#admit(work, endOfOutput);

@@ -4,7 +4,7 @@
  * compiled package, since a child process imports it.
  */
 import { spawn } from 'node:child_process';
-import { appendFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, chmodSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -168,6 +168,14 @@ export const faulty = [
     const { pid, env } = process;
     if (input?.ms !== undefined) await new Promise((resolve) => setTimeout(resolve, input.ms));
     return { pid, cwd: process.cwd(), tmpdir: tmpdir(), mark: env.taskledger_attempt };
+  }),
+  /** Does that to its directory, and says in which it is and what it found there. */
+  task('uses.its.directory', ({ input }) => {
+    const found = readdirSync('.');
+    if (input === 'keeps a file') writeFileSync('kept', '');
+    if (input === 'writes later') setTimeout((file) => writeFileSync(file, ''), 20, path.resolve('late'));
+    if (input === 'lets others in') chmodSync('.', 0o777);
+    return { cwd: process.cwd(), found, mode: statSync('.').mode & 0o777 };
   }),
   task('is.another', () => ({ pid: process.pid })),
   task('grows', ({ input }) => {

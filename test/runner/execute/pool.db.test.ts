@@ -38,17 +38,34 @@ const itself = async (executions: Executions, limits: PoolLimits = {}, input: un
 const isGone = async (pid: number): Promise<void> =>
   expect.poll(() => processStart(pid), { timeout: 10_000 }).toBeUndefined();
 
-test('attempts share a child, each with a directory and a mark of its own', async () => {
+test('attempts share a child, each with a mark of its own, and the directory that the one before left as it was', async () => {
   const executions = testExecutions();
   const first = await itself(executions);
   const second = await itself(executions);
-  expect(second.pid).toBe(first.pid);
-  for (const { cwd, tmpdir } of [first, second]) {
-    expect(tmpdir).toBe(cwd);
-    expect(existsSync(cwd)).toBe(false);
-  }
-  expect(second.cwd).not.toBe(first.cwd);
+  expect([second.pid, second.cwd]).toEqual([first.pid, first.cwd]);
+  for (const { cwd, tmpdir } of [first, second]) expect(tmpdir).toBe(cwd);
   expect([first.mark, second.mark].map((mark) => mark.split('.').at(-1))).toEqual(['1', '2']);
+  await executions.stop();
+  expect(existsSync(first.cwd)).toBe(false);
+});
+
+test.each(['keeps a file', 'lets others in'])('a directory is removed with an attempt that %s', async (input) => {
+  const executions = testExecutions();
+  const used = await inPool(executions, 'uses.its.directory', { input });
+  const { cwd } = used.output as { readonly cwd: string };
+  expect(existsSync(cwd)).toBe(false);
+  const next = await inPool(executions, 'uses.its.directory');
+  expect(next.output).toEqual({ cwd: expect.not.stringContaining(cwd), found: [], mode: 0o700 });
+});
+
+test('what an earlier attempt writes late into its directory is not there for the next one', async () => {
+  const executions = testExecutions();
+  const used = await inPool(executions, 'uses.its.directory', { input: 'writes later' });
+  const { cwd } = used.output as { readonly cwd: string };
+  await expect.poll(() => existsSync(path.join(cwd, 'late')), { timeout: 10_000 }).toBe(true);
+  const next = await inPool(executions, 'uses.its.directory');
+  expect(next.output).toMatchObject({ found: [] });
+  expect(existsSync(cwd)).toBe(false);
 });
 
 test('handlers of one module share children; those with other limits do not', async () => {
@@ -106,6 +123,8 @@ test('I9: an attempt whose waiting child died before it heard of it is run in a 
   const executions = testExecutions();
   const { pid } = await itself(executions);
   const directory = path.dirname(await readlink(`/proc/${pid}/cwd`));
+  // So that one is made for the attempt that comes: it tells when that has been given to the child.
+  await inPool(executions, 'uses.its.directory', { input: 'keeps a file' });
   process.kill(pid, 'SIGSTOP');
   const before = await readdir(directory);
   const next = inPool(executions, 'is.itself', { submitted: { protected: true } });

@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ChildLimits } from '../../../ledger/child-limits.ts';
 import { signalProcess } from '../process-tree.ts';
+import { readKernelFile } from '../read-kernel-file.ts';
 import { controllers, fileNames, type Controller, type Hierarchy } from './cgroup-files.ts';
 
 /** What the kernel counts; what it does not is undefined, or 0. */
@@ -181,7 +182,7 @@ function read(group: Hierarchy | undefined, file = ''): string {
 
 function readOr(file: string, otherwise: string): string {
   try {
-    return readFileSync(file, 'latin1');
+    return readKernelFile(file);
   } catch {
     return otherwise;
   }
