@@ -90,7 +90,8 @@ export class Runner {
 
   /**
    * Reads the manifests of plugins again, as it does by itself when one of them changes. Resolves with what is wrong with
-   * them: of a plugin that cannot be run as it is now, what was there before goes on being run.
+   * them: of a plugin that cannot be run as it is now, what was there before goes on being run. What is submitted afterwards
+   * is run by what is installed then.
    */
   async reload(): Promise<readonly ManifestProblem[]> {
     return (await this.#plugins?.reload()) ?? [];
@@ -121,8 +122,8 @@ export class Runner {
   }
 
   #makePlugins(directories: readonly string[]): RunnerPlugins {
-    const onChange = (): void => {
-      for (const part of this.#parts ?? []) part.handlersChanged();
+    const onChange = async (): Promise<void> => {
+      await Promise.all((this.#parts ?? []).map((part) => part.handlersChanged()));
     };
     const admit = (handlers: readonly Handler[]): Promise<void> => this.#hold(handlers);
     return new RunnerPlugins({

@@ -71,8 +71,9 @@ export class SitePart {
     this.#work?.dispatcher.look();
   }
 
-  handlersChanged(): void {
-    this.#work?.handlersChanged();
+  /** As of its work. */
+  async handlersChanged(): Promise<void> {
+    await this.#work?.handlersChanged();
   }
 
   /**

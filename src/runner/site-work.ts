@@ -16,6 +16,7 @@ import type { Offers } from './offers.ts';
 import type { Places } from './places.ts';
 import { runnerDefaults, type RunnerOptions } from './runner-options.ts';
 import { SiteOffers } from './site-offers.ts';
+import { UnderWay } from './under-way.ts';
 import { Verifier } from './verifier.ts';
 
 export interface SiteWorkOptions {
@@ -59,6 +60,7 @@ export class SiteWork {
   readonly #sweeper: Sweeper;
   readonly #verifier: Verifier;
   readonly #offers: SiteOffers;
+  readonly #exchanges = new UnderWay();
   #timers: NodeJS.Timeout[] = [];
 
   /** @param site what the database calls itself */
@@ -107,12 +109,14 @@ export class SiteWork {
     ];
   }
 
-  /** There are other handlers: new attempts are run by them. */
-  handlersChanged(): void {
+  /** There are other handlers. Resolves when every claim that offered the old ones has been answered. */
+  async handlersChanged(): Promise<void> {
+    const old = this.#exchanges.over();
     this.dispatcher.attempts.retireOthers(this.#with.offers.handlers);
     if (this.#with.own) this.#prestart();
     this.#doorbell.renew();
     this.dispatcher.look();
+    await old;
   }
 
   /**
@@ -149,6 +153,7 @@ export class SiteWork {
 
   #makeDispatcher(db: PreparedQueryable, site: string): Dispatcher {
     const { own, options } = this.#with;
+    const calls = ledgerCalls(db).dispatcher;
     return new Dispatcher({
       ...this.#with,
       offers: this.#offers,
@@ -161,7 +166,8 @@ export class SiteWork {
       // What waits here could be run by a runner of that site.
       prefetch: own && (options.prefetch ?? true),
       ttlMs: this.#ttlMs,
-      ...ledgerCalls(db).dispatcher,
+      ...calls,
+      exchange: (request) => this.#exchanges.follow(calls.exchange(request)),
       onClaim: (claim, sentAtMs) => {
         this.#fences.hold(claim.claimId, sentAtMs);
         this.#keeper.hold(claim);

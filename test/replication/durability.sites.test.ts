@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
+import type { Recorded, Replicated, ReplicationGoal } from '../../src/index.ts';
 import { openLedger, type Ledger, type LedgerOptions } from '../../src/open-ledger.ts';
 import { readPeers } from '../../src/replication/peer.ts';
 import { resubscribe } from '../../src/replication/subscription.ts';
@@ -13,6 +14,7 @@ const name = 'tickets.issue';
 const many = (n: number) => Array.from({ length: n }, (_, i) => ({ input: { i } }));
 /** A link at rest takes milliseconds; an answer that never comes is not waited for. */
 const soonMs = 400;
+const patienceMs = 10_000;
 
 /** An application at a site: it submits, and may ask the peers it names, and nothing else. */
 async function applicationAt(site: TestSite, peers: LedgerOptions['peers'] & object): Promise<Ledger> {
@@ -52,12 +54,20 @@ async function lsnSaysYes(ams: TestSite, slot: string): Promise<void> {
   await expect.poll(confirmed, { timeout: 10_000 }).toBe(true);
 }
 
+/** What the peers say of it as soon as they say anything: on a busy machine a first connection takes longer than `soonMs`. */
+async function toldSoon(app: Ledger, recorded: Recorded, goal: ReplicationGoal = {}): Promise<Replicated> {
+  const untilMs = performance.now() + patienceMs;
+  for (;;) {
+    const answer = await app.whenReplicated(recorded, { ...goal, timeoutMs: soonMs });
+    if (answer.outcome !== 'unknown' || performance.now() > untilMs) return answer;
+  }
+}
+
 /** Every way to be told the wrong thing is told right, and mended by the repair that runs by itself. */
 async function isToldNotYetUntilRepaired(ams: TestSite, fra: TestSite, recorded: { app: Ledger; seq: bigint }) {
   const { app, seq } = recorded;
   await lsnSaysYes(ams, await slotOf(fra));
-  const answer = await app.whenReplicated({ site: 'ams', seq }, { timeoutMs: soonMs });
-  expect(answer).toEqual({ outcome: 'not-yet', sites: [] });
+  expect(await toldSoon(app, { site: 'ams', seq })).toEqual({ outcome: 'not-yet', sites: [] });
 }
 
 async function atRest(...sites: TestSite[]): Promise<void> {
@@ -79,22 +89,19 @@ it('says at how many of two sites an event is, and counts no site that is closed
   await fra!.pool.query(
     `alter subscription ${(await readPeers(fra!.pool)).find(({ site }) => site === 'ams')!.slot} disable`,
   );
-  const late = await app.submit(name, { a: 2 }, { durability: { sites: 2, timeoutMs: soonMs } });
+  const late = await app.submit(name, { a: 2 }, { durability: { sites: 2, timeoutMs: 2000 } });
   expect(late.durability).toBe('not-yet');
-  expect(await app.whenReplicated(late, { sites: 2, timeoutMs: soonMs })).toEqual({
-    outcome: 'not-yet',
-    sites: ['lon'],
-  });
+  expect(await toldSoon(app, late, { sites: 2 })).toEqual({ outcome: 'not-yet', sites: ['lon'] });
   expect(await app.whenReplicated(late)).toEqual({ outcome: 'replicated', sites: ['lon'] });
 
-  const atLon = { sites: ['lon'], timeoutMs: soonMs };
+  const atLon = { sites: ['lon'] };
   await lon!.rest();
   for (const forbidden of [
     "update taskledger.streams set sealed = true where site = 'ams'",
     "update taskledger.streams set sealed = false; update taskledger.realms set state = 'recovering' where owner = 'lon'",
   ]) {
     await lon!.pool.query(forbidden);
-    expect(await app.whenReplicated(late, atLon), forbidden).toEqual({ outcome: 'not-yet', sites: [] });
+    expect(await toldSoon(app, late, atLon), forbidden).toEqual({ outcome: 'not-yet', sites: [] });
   }
   await lon!.pool.query("update taskledger.realms set state = 'open' where owner = 'lon'");
   expect(await app.whenReplicated(late, atLon)).toEqual({ outcome: 'replicated', sites: ['lon'] });

@@ -16,12 +16,14 @@ interface RunnerPluginsOptions {
   readonly signals: Signals;
   /** Refuses what comes after the start and cannot be run here. @throws LedgerError */
   readonly admit: (handlers: readonly Handler[]) => Promise<void>;
-  /** Other handlers are installed now. */
-  readonly onChange: () => void;
+  /** Other handlers are installed now. Resolves when nothing that the old ones were offered for is to come any more. */
+  readonly onChange: () => Promise<void>;
 }
 
 /** How often to look for changes. Polling sees what moved links, mounts and network file systems change, and events do not. */
 const lookEveryMs = 2000;
+/** A database that does not answer keeps nobody from hearing of new plugins for longer. */
+const latestMs = 2000;
 /** Problems of one reading that are told one by one. */
 const maxTold = 20;
 
@@ -84,10 +86,16 @@ export class RunnerPlugins extends Repeated {
     if (isOther) {
       const handlers = this.#installed.plugins.flatMap((plugin) => plugin.handlers);
       offers.install(handlers, told.slice(0, maxTold));
-      onChange();
+      await this.#within(latestMs, onChange());
     }
     if (isOther || tell) signals.emit('plugins.installed', { runner, added, removed, problems: told.length });
     return problems;
+  }
+
+  async #within(ms: number, done: Promise<void>): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([done, this.#options.clock.sleep(ms, over.signal)]);
+    over.abort();
   }
 
   async #look(): Promise<string> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../src/clock.ts';
 import { readPluginProblems } from '../../../src/ledger/offered.ts';
 import { differencesFromLog, testLedger, type TestLedger } from '../../support/ledger.ts';
 import { pluginsDirectory, putManifest, putVersion } from './plugin-files.ts';
@@ -60,6 +61,32 @@ test('each task is run by the newest version it lets, and its history says which
   await runner.stop();
   expect(await t.ledger.offered()).toEqual([]);
   expect(await differencesFromLog(t)).toEqual([]);
+});
+
+test('a reload has ended when every claim that offered what there was before has been answered', async () => {
+  const t = await testLedger();
+  const plugins = await pluginsDirectory();
+  await putVersion(plugins, '1.0.0');
+  const runner = await t.run([], { plugins: [plugins] });
+  const holder = await t.pool.connect();
+  await holder.query('begin');
+  await holder.query('lock table taskledger.open_tasks');
+  const claimsWaiting = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+  await expect.poll(async () => (await t.pool.query(claimsWaiting)).rowCount).toBeGreaterThan(0);
+
+  const happened: string[] = [];
+  t.ledger.signals.subscribe((signal) => void happened.push(signal.name));
+  await putVersion(plugins, '1.1.0');
+  const reloaded = runner.reload();
+  await systemClock.sleep(300);
+  await holder.query('commit');
+  holder.release();
+  await reloaded;
+  expect(happened.filter((one) => one === 'claim.granted' || one === 'plugins.installed').slice(0, 2)).toEqual([
+    'claim.granted',
+    'plugins.installed',
+  ]);
+  expect(await outputOf(t, null)).toMatchObject({ version: '1.1.0' });
 });
 
 test('a running attempt keeps its version, new ones get what was installed since, and what is broken changes nothing', async () => {
