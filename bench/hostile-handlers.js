@@ -33,6 +33,11 @@ export const stubborn = fresh(
   { graceMs: stubbornGraceMs },
 );
 
+/** Meant well: what its process costs where it starts and ends is all that anybody notices of it. */
+export const harmless = fresh('harmless', () => new Promise((resolve) => setTimeout(resolve, 500)), {
+  limits: { cpu: '1m', memory: '1GB', output: '64MB' },
+});
+
 export const loops = fresh(
   'loops',
   () => {

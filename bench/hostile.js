@@ -55,15 +55,16 @@ async function startRunner(url, handlers, concurrency) {
   };
 }
 
-async function submitHostile({ ledger }, { handler }) {
+async function submitKind({ ledger }, { handler }) {
   return (await ledger.submit(handler.definition, null)).id;
 }
 
 /** @throws Error if its attempt ended for another reason than its limit, or in no such time */
-async function endedByLimit({ ledger }, id, { code }) {
+async function endedAsMeant({ ledger }, id, { code = 'no error' }) {
   await ledger.result(id, { timeoutMs: 30_000 }).catch(() => {});
   const { state, error } = await ledger.get(id);
-  if (error?.code !== code) throw new Error(`expected ${code}, found ${state} ${JSON.stringify(error)}`);
+  const found = state === 'completed' ? 'no error' : error?.code;
+  if (found !== code) throw new Error(`expected ${code}, found ${state} ${JSON.stringify(error)}`);
 }
 
 /** From submit until the attempt of each neighbour has ended, submitted one by one at a steady rate. */
@@ -81,11 +82,14 @@ async function neighboursFor(at, { definition }, seconds) {
   return ms;
 }
 
+/** Its neighbours tell how much of what those of the others notice is that a process starts and ends beside them. */
+const meantWell = ({ harmless }) => ({ handler: harmless });
+
 /** One attempt of its kind after the other, as long as `neighbours` takes. */
 async function beside(at, kind, neighbours) {
   let over = false;
   const harm = (async () => {
-    while (!over) await endedByLimit(at, await submitHostile(at, kind), kind);
+    while (!over) await endedAsMeant(at, await submitKind(at, kind), kind);
   })();
   const ms = await neighbours();
   over = true;
@@ -96,19 +100,20 @@ async function beside(at, kind, neighbours) {
 /** In turns, so that what the machine does meanwhile is everybody's. */
 async function measureNeighbours(url, { neighbour, ...handlers }, { rounds, seconds }) {
   const hostile = hostileOf(handlers);
-  const at = await startRunner(url, [neighbour, ...Object.values(hostile).map(({ handler }) => handler)], 4);
+  const kinds = { 'harmless process': meantWell(handlers), ...hostile };
+  const at = await startRunner(url, [neighbour, ...Object.values(kinds).map(({ handler }) => handler)], 4);
   const quietly = () => neighboursFor(at, neighbour, seconds);
   await quietly(); // the first ones wait for connections and warm processes
   const samples = { alone: [] };
   for (let i = 0; i < rounds; i += 1) {
     samples.alone.push(...(await quietly()));
-    for (const [name, kind] of Object.entries(hostile))
-      (samples[name] ??= []).push(...(await beside(at, kind, quietly)));
+    for (const [name, kind] of Object.entries(kinds)) (samples[name] ??= []).push(...(await beside(at, kind, quietly)));
   }
   await at.stop();
   const found = Object.fromEntries(Object.entries(samples).map(([name, ms]) => [name, inMilliseconds(ms)]));
-  const beyond = (name) => found[name].p99_ms / found.alone.p99_ms;
-  return { ...found, p99_by_alone: Object.fromEntries(Object.keys(hostile).map((name) => [name, beyond(name)])) };
+  const by = (other) =>
+    Object.fromEntries(Object.keys(hostile).map((name) => [name, found[name].p99_ms / found[other].p99_ms]));
+  return { ...found, p99_by_alone: by('alone'), p99_by_harmless: by('harmless process') };
 }
 
 /** A runner with one place: from the end of an attempt that meant harm until a task after it has been run in a fresh process. */
@@ -119,11 +124,11 @@ async function measurePlace(url, { next, ...handlers }, { places }) {
   for (const [name, kind] of Object.entries(hostile)) {
     const ms = [];
     for (let i = 0; i < places; i += 1) {
-      const id = await submitHostile(at, kind);
+      const id = await submitKind(at, kind);
       await at.started(id);
       const after = await at.ledger.submit(next.definition, null);
       ms.push((await at.ended(after.id)) - (await at.ended(id)));
-      await endedByLimit(at, id, kind);
+      await endedAsMeant(at, id, kind);
     }
     found[name] = inMilliseconds(ms);
   }

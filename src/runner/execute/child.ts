@@ -15,6 +15,9 @@ import { StopLadder } from './stop-ladder.ts';
 
 /** A child that has nothing more to do may take that long to end. */
 const lingerMs = 2000;
+/** After so much output a stream is left alone for a moment: what floods its runner does not keep it from the others. */
+const readAtOnceBytes = 256 * 1024;
+const readAgainMs = 4;
 /** What left the tree unseen may hold the streams open: they are not waited for longer. */
 const streamsMs = 1000;
 
@@ -155,24 +158,33 @@ export class Child {
     this.enclosure?.cgroup?.kill();
   }
 
-  /** Always reads on, so that a writer never waits for us; of a long line the beginning is kept. */
+  /** Reads on to its end, so that no writer waits for us for long; of a long line the beginning is kept. */
   #follow(name: 'stdout' | 'stderr'): void {
     const reader = new LineReader(MAX_LOG_LINE_BYTES, (line) => this.#listener?.output(name, line));
     const stream = this.#process[name];
-    stream?.on('data', (chunk: Buffer) => {
+    if (stream === null) return;
+    let unrested = 0;
+    stream.on('data', (chunk: Buffer) => {
       this.#listener?.printed(chunk.length);
       reader.push(chunk);
+      unrested += chunk.length;
+      if (unrested < readAtOnceBytes) return;
+      unrested = 0;
+      stream.pause();
+      void this.#clock.sleep(readAgainMs).then(() => stream.resume());
     });
-    stream?.once('close', () => reader.end());
+    stream.once('close', () => reader.end());
     // Reading from a process that was killed may fail; what was read so far is kept.
-    stream?.on('error', () => undefined);
+    stream.on('error', () => undefined);
   }
 
   /** Ends what the child left behind: what has ended does nothing any more. Returns how many processes that were. */
   async #clearTree(): Promise<number> {
-    const find = (): number[] => [
-      ...new Set([...leftOf(this.pid, this.mark, this.#numberedBefore()), ...(this.enclosure?.members() ?? [])]),
-    ];
+    const find = (): number[] => {
+      const left = leftOf(this.pid, this.mark, this.#numberedBefore());
+      const enclosed = this.enclosure?.members() ?? [];
+      return [...new Set([...left, ...enclosed])];
+    };
     const { killed } = await killUntilNone(find, this.#clock);
     return killed;
   }
