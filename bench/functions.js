@@ -29,6 +29,12 @@ const ids = (n) =>
   `create temp table ids on commit drop as select task_id from taskledger.open_tasks where name = 'bench.b' and state = 'pending' limit ${n}`;
 const each = (n, call) => ({ n: 1, per: n, body: `for v in select task_id from ids loop perform ${call}; end loop` });
 
+const shareLanes = {
+  n: 100,
+  declare: `l json := taskledger.present_lanes('{bench.lanes}', null);`,
+  body: 'perform taskledger.share_lanes(l)',
+};
+
 /** name → what to do before, in the same transaction, and what to time. */
 const cases = {
   enter_realm: { n: 2000, body: 'perform taskledger.enter_realm()' },
@@ -99,11 +105,17 @@ const cases = {
     body: `perform taskledger.claim('{bench.capped}', 500, 'r', 'h')`,
   },
   'claim(1), a queue with a rate': { n: 200, body: `perform taskledger.claim('{bench.rated}', 1, 'r', 'h')` },
-  'share_lanes, 41 lanes': {
-    n: 100,
-    declare: `l json := taskledger.present_lanes('{bench.lanes}', null);`,
-    body: 'perform taskledger.share_lanes(l)',
+  'claim(1), a queue that ages otherwise': { n: 200, body: `perform taskledger.claim('{bench.aged}', 1, 'r', 'h')` },
+  'claim(500), a queue that ages otherwise, per task': {
+    n: 4,
+    per: 500,
+    body: `perform taskledger.claim('{bench.aged}', 500, 'r', 'h')`,
   },
+  'share_lanes, 41 lanes': {
+    before: `select taskledger.set_rule('queue', 'aged', '{"ageing_ms":null}')`,
+    ...shareLanes,
+  },
+  'share_lanes, 41 lanes, a queue ages otherwise': shareLanes,
   set_rule: { n: 200, body: `perform taskledger.set_rule('queue', 'q' || i, '{"weight":2}')` },
   read_offers: {
     n: 2000,
@@ -191,7 +203,11 @@ const cases = {
   },
 };
 
-const rules = { capped: { concurrency: 100_000 }, rated: { rate: { count: 1_000_000, per_ms: 1000 } } };
+const rules = {
+  capped: { concurrency: 100_000 },
+  rated: { rate: { count: 1_000_000, per_ms: 1000 } },
+  aged: { ageing_ms: 600_000 },
+};
 
 async function fill(client, tasks) {
   const batch = (name, options) =>

@@ -4,7 +4,7 @@
  * compiled package, since a child process imports it.
  */
 import { spawn } from 'node:child_process';
-import { appendFileSync, chmodSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -173,8 +173,15 @@ export const faulty = [
   task('uses.its.directory', ({ input }) => {
     const found = readdirSync('.');
     if (input === 'keeps a file') writeFileSync('kept', '');
-    if (input === 'writes later') setTimeout((file) => writeFileSync(file, ''), 20, path.resolve('late'));
     if (input === 'lets others in') chmodSync('.', 0o777);
+    if (input?.writesOnce !== undefined) {
+      const late = path.resolve('late');
+      const looking = setInterval(() => {
+        if (!existsSync(input.writesOnce)) return;
+        clearInterval(looking);
+        writeFileSync(late, '');
+      }, 5);
+    }
     return { cwd: process.cwd(), found, mode: statSync('.').mode & 0o777 };
   }),
   task('is.another', () => ({ pid: process.pid })),

@@ -60,8 +60,10 @@ test.each(['keeps a file', 'lets others in'])('a directory is removed with an at
 
 test('what an earlier attempt writes late into its directory is not there for the next one', async () => {
   const executions = testExecutions();
-  const used = await inPool(executions, 'uses.its.directory', { input: 'writes later' });
+  const over = await effectsFile();
+  const used = await inPool(executions, 'uses.its.directory', { input: { writesOnce: over.file } });
   const { cwd } = used.output as { readonly cwd: string };
+  writeFileSync(over.file, '');
   await expect.poll(() => existsSync(path.join(cwd, 'late')), { timeout: 10_000 }).toBe(true);
   const next = await inPool(executions, 'uses.its.directory');
   expect(next.output).toMatchObject({ found: [] });

@@ -82,10 +82,8 @@ test('a reload has ended when every claim that offered what there was before has
   await holder.query('commit');
   holder.release();
   await reloaded;
-  expect(happened.filter((one) => one === 'claim.granted' || one === 'plugins.installed').slice(0, 2)).toEqual([
-    'claim.granted',
-    'plugins.installed',
-  ]);
+  expect(happened).toContain('claim.granted');
+  expect(happened.indexOf('claim.granted')).toBeLessThan(happened.indexOf('plugins.installed'));
   expect(await outputOf(t, null)).toMatchObject({ version: '1.1.0' });
 });
 
