@@ -15,6 +15,11 @@ import { FatalError, RetryAfter, RetryAt } from '../../../dist/runner/retry-erro
 const inProcess = { isolation: 'process', module: import.meta.url, graceMs: 300, env: ['BEHAVIOUR_OPEN'] };
 const task = (name, run, options = {}) => defineTask({ name: `behaves.${name}`, ...options }).handle(run, inProcess);
 const kept = [];
+let repeated;
+/** Until there is such a file. */
+const onceThere = async (file) => {
+  while (!existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 5));
+};
 const forever = () => new Promise(() => setInterval(() => undefined, 60_000));
 /** Until the runner has read what was written. */
 const write = (text) => {
@@ -174,14 +179,8 @@ export const faulty = [
     const found = readdirSync('.');
     if (input === 'keeps a file') writeFileSync('kept', '');
     if (input === 'lets others in') chmodSync('.', 0o777);
-    if (input?.writesOnce !== undefined) {
-      const late = path.resolve('late');
-      const looking = setInterval(() => {
-        if (!existsSync(input.writesOnce)) return;
-        clearInterval(looking);
-        writeFileSync(late, '');
-      }, 5);
-    }
+    const late = path.resolve('late');
+    if (input?.writesOnce !== undefined) void onceThere(input.writesOnce).then(() => writeFileSync(late, ''));
     return { cwd: process.cwd(), found, mode: statSync('.').mode & 0o777 };
   }),
   task('is.another', () => ({ pid: process.pid })),
@@ -221,14 +220,19 @@ export const faulty = [
     };
     void progress({ message: 'mine' });
     Socket.prototype.write = once;
-    setTimeout(() => write(said), input.ms);
+    repeated = onceThere(input.once).then(() => write(said));
+    return { pid: process.pid };
+  }),
+  task('lets.it.repeat.itself', async ({ input }) => {
+    writeFileSync(input.once, '');
+    await repeated;
     return { pid: process.pid };
   }),
   task('goes.on', ({ input, progress }) => {
-    setTimeout(() => {
+    void onceThere(input.once).then(() => {
       void progress({ message: 'late', checkpoint: 'late' });
       process.stdout.write('late line\n', () => appendFileSync(input.file, 'printed\n'));
-    }, input.ms);
+    });
     return { pid: process.pid };
   }),
   task('pays', async ({ input, attempt }) => {

@@ -148,7 +148,9 @@ test('I9: an attempt that a warm child had begun when it died is not begun again
 
 test('a message that comes after its attempt ends the child if it waits', async () => {
   const executions = testExecutions();
-  const { pid } = (await inPool(executions, 'repeats.itself.later', { input: { ms: 50 } })).output as Itself;
+  const once = (await effectsFile()).file;
+  const { pid } = (await inPool(executions, 'repeats.itself.later', { input: { once } })).output as Itself;
+  writeFileSync(once, '');
   await isGone(pid);
   expect((await itself(executions)).pid).not.toBe(pid);
 });
@@ -156,9 +158,10 @@ test('a message that comes after its attempt ends the child if it waits', async 
 test('a message of an earlier attempt is not taken for one of this, which is not blamed for it', async () => {
   const executions = testExecutions();
   const told: Progress[] = [];
-  const { pid } = (await inPool(executions, 'repeats.itself.later', { input: { ms: 200 } })).output as Itself;
+  const once = (await effectsFile()).file;
+  const { pid } = (await inPool(executions, 'repeats.itself.later', { input: { once } })).output as Itself;
   const onProgress = (progress: Progress): void => void told.push(progress);
-  const ran = await inPool(executions, 'is.itself', { input: { ms: 500 }, onProgress });
+  const ran = await inPool(executions, 'lets.it.repeat.itself', { input: { once }, onProgress });
   expect([ran.kind, (ran.output as Itself).pid]).toEqual(['completed', pid]);
   expect(told).toEqual([]);
   expect(ran.report.log_tail?.at(-1)).toContain('runner a message of an earlier attempt in this process came late');
@@ -236,7 +239,9 @@ test('what an earlier attempt reports or prints late is not taken for the next o
   const effects = await effectsFile();
   const told: Progress[] = [];
   const onProgress = (progress: Progress): void => void told.push(progress);
-  await inPool(executions, 'goes.on', { input: { ms: 20, file: effects.file }, onProgress });
+  const once = (await effectsFile()).file;
+  await inPool(executions, 'goes.on', { input: { once, file: effects.file }, onProgress });
+  writeFileSync(once, '');
   await expect.poll(() => effects.lines()).toEqual(['printed']);
   const { report } = await inPool(executions, 'prints', { input: ['mine', '', 'mine too'], onProgress });
   expect(told).toEqual([]);
