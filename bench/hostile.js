@@ -82,9 +82,6 @@ async function neighboursFor(at, { definition }, seconds) {
   return ms;
 }
 
-/** Its neighbours tell how much of what those of the others notice is that a process starts and ends beside them. */
-const meantWell = ({ harmless }) => ({ handler: harmless });
-
 /** One attempt of its kind after the other, as long as `neighbours` takes. */
 async function beside(at, kind, neighbours) {
   let over = false;
@@ -100,7 +97,8 @@ async function beside(at, kind, neighbours) {
 /** In turns, so that what the machine does meanwhile is everybody's. */
 async function measureNeighbours(url, { neighbour, ...handlers }, { rounds, seconds }) {
   const hostile = hostileOf(handlers);
-  const kinds = { 'harmless process': meantWell(handlers), ...hostile };
+  // Its neighbours tell how much of what those of the others notice is that a process starts and ends beside them.
+  const kinds = { 'harmless process': { handler: handlers.harmless }, ...hostile };
   const at = await startRunner(url, [neighbour, ...Object.values(kinds).map(({ handler }) => handler)], 4);
   const quietly = () => neighboursFor(at, neighbour, seconds);
   await quietly(); // the first ones wait for connections and warm processes

@@ -34,3 +34,16 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', done, { once: true });
     }),
 };
+
+/**
+ * Resolves when `done` has, or after `ms` milliseconds; no timer is left behind.
+ * @throws what `done` rejects with until then
+ */
+export async function waitAtMost(ms: number, done: Promise<unknown>, clock: Clock): Promise<void> {
+  const over = new AbortController();
+  try {
+    await Promise.race([done, clock.sleep(ms, over.signal)]);
+  } finally {
+    over.abort();
+  }
+}

@@ -1,3 +1,4 @@
+import { waitAtMost } from '../clock.ts';
 import { errorCodeOf } from '../errors.ts';
 import type { Claim } from '../ledger/claim.ts';
 import type { ExchangeAnswer } from '../ledger/exchange.ts';
@@ -124,12 +125,8 @@ export class Dispatcher implements Tenant {
   /** Resolves when nothing is in hand and every outcome has been answered, or `ms` is over; true if all is quiet. */
   async quiet(ms: number): Promise<boolean> {
     if (this.#isQuiet()) return true;
-    const over = new AbortController();
-    await Promise.race([
-      new Promise<void>((resolve) => this.#whenQuiet.push(resolve)),
-      this.#options.clock.sleep(ms, over.signal),
-    ]);
-    over.abort();
+    const quiet = new Promise<void>((resolve) => this.#whenQuiet.push(resolve));
+    await waitAtMost(ms, quiet, this.#options.clock);
     return this.#isQuiet();
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Clock } from '../clock.ts';
+import { waitAtMost, type Clock } from '../clock.ts';
 import { LedgerError } from '../errors.ts';
 import type { Codec } from '../events/codec.ts';
 import { childLimits, type ChildLimits } from '../ledger/child-limits.ts';
@@ -91,7 +91,7 @@ export class Runner {
   /**
    * Reads the manifests of plugins again, as it does by itself when one of them changes. Resolves with what is wrong with
    * them: of a plugin that cannot be run as it is now, what was there before goes on being run. What is submitted afterwards
-   * is run by what is installed then.
+   * is run by what is installed then; a database that does not answer is waited for two seconds.
    */
   async reload(): Promise<readonly ManifestProblem[]> {
     return (await this.#plugins?.reload()) ?? [];
@@ -182,16 +182,13 @@ export class Runner {
   /** Waits for the sites: for one alone as long as it takes. Nothing has begun when this throws. */
   async #open(parts: readonly SitePart[]): Promise<void> {
     const opened = Promise.all(parts.map((part) => part.open()));
-    const over = new AbortController();
     try {
       if (parts.length === 1) await opened;
-      else await Promise.race([opened, this.#around.clock.sleep(answersWithinMs, over.signal)]);
+      else await waitAtMost(answersWithinMs, opened, this.#around.clock);
       if (this.#parts === parts && parts.every((part) => part.site === undefined)) throw noSiteAnswers(parts);
     } catch (error) {
       await this.stop(0);
       throw error;
-    } finally {
-      over.abort();
     }
     opened.catch(() => undefined);
   }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../clock.ts';
+import { waitAtMost, type Clock } from '../../clock.ts';
 import { ChildChannel } from './child-channel.ts';
 import type { Exit } from './exit.ts';
 import type { ChildProgram } from './child-program.ts';
@@ -195,9 +195,7 @@ export class Child {
   }
 
   async #readToTheEnd(closed: Promise<void>): Promise<void> {
-    const over = new AbortController();
-    await Promise.race([closed, this.#clock.sleep(streamsMs, over.signal)]);
-    over.abort();
+    await waitAtMost(streamsMs, closed, this.#clock);
     for (const stream of this.#process.stdio) stream?.destroy();
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../clock.ts';
+import { waitAtMost, type Clock } from '../../clock.ts';
 import { AttemptOutput } from './attempt-output.ts';
 import type { Child, ChildEnd, ChildListener } from './child.ts';
 import { ChildAttempt, type ChildWork } from './child-attempt.ts';
@@ -73,7 +73,7 @@ export class WarmChild implements ChildListener {
   }
 
   private constructor(options: WarmChildOptions) {
-    const { child, program, place, clock, directory } = options;
+    const { child, program, place, clock } = options;
     this.#options = options;
     this.#directories = new WarmDirectories(place, program.limits);
     this.startedAtMs = clock.monotonic();
@@ -81,7 +81,7 @@ export class WarmChild implements ChildListener {
     child.listen(this);
     child.send({ kind: 'prepare', nonce: this.#readyNonce, ...program.entry });
     void child.exited.then(() => this.#gone());
-    void child.ended.then(() => Promise.all([place.removeDirectory(directory), this.#directories.close()]));
+    void child.ended.then(() => this.#removeDirectories());
   }
 
   /** Attempts it was given. */
@@ -106,12 +106,12 @@ export class WarmChild implements ChildListener {
 
   /** Lets it end, and ends it if it does not; resolves when nothing of it is left. */
   async end(): Promise<ChildEnd> {
-    const { child, place, directory } = this.#options;
+    const { child } = this.#options;
     this.#isSpent = true;
     child.send({ kind: 'leave' });
     child.linger();
     const end = await child.ended;
-    await Promise.all([place.removeDirectory(directory), this.#directories.close()]);
+    await this.#removeDirectories();
     return end;
   }
 
@@ -230,9 +230,7 @@ export class WarmChild implements ChildListener {
   }
 
   async #readOutput({ ended }: AttemptOutput): Promise<void> {
-    const over = new AbortController();
-    await Promise.race([ended, this.#options.clock.sleep(outputMs, over.signal)]);
-    over.abort();
+    await waitAtMost(outputMs, ended, this.#options.clock);
   }
 
   /** Kills what the attempt left running. Where nothing at all was started meanwhile, there is nothing to look for. */
@@ -266,6 +264,11 @@ export class WarmChild implements ChildListener {
     this.#onReady?.();
     this.#present?.attempt.end();
     this.#present?.printed.end();
+  }
+
+  async #removeDirectories(): Promise<void> {
+    const { place, directory } = this.#options;
+    await Promise.all([place.removeDirectory(directory), this.#directories.close()]);
   }
 
   #retire(): void {

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { Clock } from '../../clock.ts';
+import { waitAtMost, type Clock } from '../../clock.ts';
 import type { Handler } from '../../ledger/define-task.ts';
 import { Repeated } from '../../repeated.ts';
 import type { Signals } from '../../signals.ts';
@@ -73,7 +73,7 @@ export class RunnerPlugins extends Repeated {
   }
 
   async #read({ tell }: { readonly tell: boolean }): Promise<readonly ManifestProblem[]> {
-    const { offers, runner, signals, onChange } = this.#options;
+    const { offers, runner, clock, signals, onChange } = this.#options;
     const before = offers.problems.length;
     // Before the reading: what changes during it is read again.
     const seen = await this.#look();
@@ -86,16 +86,10 @@ export class RunnerPlugins extends Repeated {
     if (isOther) {
       const handlers = this.#installed.plugins.flatMap((plugin) => plugin.handlers);
       offers.install(handlers, told.slice(0, maxTold));
-      await this.#within(latestMs, onChange());
+      await waitAtMost(latestMs, onChange(), clock);
     }
     if (isOther || tell) signals.emit('plugins.installed', { runner, added, removed, problems: told.length });
     return problems;
-  }
-
-  async #within(ms: number, done: Promise<void>): Promise<void> {
-    const over = new AbortController();
-    await Promise.race([done, this.#options.clock.sleep(ms, over.signal)]);
-    over.abort();
   }
 
   async #look(): Promise<string> {
