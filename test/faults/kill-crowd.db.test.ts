@@ -148,7 +148,16 @@ test(
     const second = run();
     await submit(part);
     await works(second, at, submit);
+    const startedAt = (): Promise<string | undefined> =>
+      pool.query<{ at: string }>('select pg_postmaster_start_time()::text as at').then(
+        ({ rows }) => rows[0]?.at,
+        () => undefined,
+      );
+    const killed = await startedAt();
     await killPostgres(at);
+    // Connections of a killed server outlive it for a moment, and may still answer.
+    const answersAnew = async (): Promise<boolean> => ![killed, undefined].includes(await startedAt());
+    await expect.poll(answersAnew, { timeout: 30_000, interval: 100 }).toBe(true);
     const submitted = (): Promise<boolean> =>
       submit(part).then(
         () => true,
