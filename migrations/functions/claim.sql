@@ -10,7 +10,9 @@
 -- `lanes_left`). Without `lanes` those of `names` (and `queues`) are looked for and shared here, each from its start;
 -- `next_group` then says after which group to look next time, if there were too many. So are known lanes where a rule says
 -- what weight they have, or how their queue ages. Rows that commit late, or come with a higher priority, are found by that wider look
--- alone: a runner takes it at least every second.
+-- alone: a runner takes it at least every second. With `wider`, lanes that are not among `lanes` are looked for beside them, and a lane
+-- may be named once more with the end of a part of it, "until", which is looked at again: a wider look in parts, for where an old
+-- snapshot keeps so many entries of ended tasks that a look from the start takes long.
 --
 -- `offers` says what the runner can run, [{"name", "pin", "leased"}], instead of `names`: lanes of no other name and pin are looked
 -- at, and the members of `leased` (plugin, manifest_digest, limits) are recorded in each lease event. Without it: the
@@ -28,7 +30,7 @@
 create or replace function taskledger.claim(names text[], max_tasks int, runner text, host text, ttl_ms int default 15000,
                                             queues text[] default null, lanes json default null, realm text default null,
                                             own_secret text default null, offers json default null,
-                                            tell_again boolean default false, after_group text default '')
+                                            tell_again boolean default false, after_group text default '', wider boolean default false)
 returns table (claim_id bigint, secret text, lease_until timestamptz, tasks text, again_ms int, next_group text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -65,8 +67,9 @@ begin
     select o.names, o.pins, o.leased into v_names, v_pins, v_leased from taskledger.read_offers(claim.offers) o;
   end if;
   v_here := taskledger.enter_realm(claim.realm);
-  if v_lanes is null then
-    v_lanes := taskledger.present_lanes(v_names, claim.queues, v_pins, claim.after_group);
+  if v_lanes is null or claim.wider then
+    v_lanes := (coalesce(v_lanes::jsonb, '[]')
+                || taskledger.present_lanes(v_names, claim.queues, v_pins, claim.after_group, known => v_lanes)::jsonb)::json;
     if json_array_length(v_lanes) > 1 then
       next_group := (select min(l.lane ->> 'group') from json_array_elements(v_lanes) l(lane) where (l.lane ->> 'more')::boolean);
       v_lanes := taskledger.share_lanes(v_lanes);
@@ -81,7 +84,7 @@ begin
 
   for v_lane in
     select l.name, coalesce(l.pin, '') as pin, l.queue, l.priority, coalesce(l."group", '') as "group",
-           coalesce(l."from", '-infinity') as from_time,
+           coalesce(l."from", l.start, '-infinity') as from_time, l.until,
            coalesce(l.from_id, '00000000-0000-0000-0000-000000000000') as from_id, coalesce(l.share, 1.0 / coalesce(l.lanes_left, 1)) as share,
            case when claim.offers is null then case when l.name = any (v_names) and coalesce(l.pin, '') = '' then '' end
                 else (select o.leased from unnest(v_names, v_pins, v_leased) o(name, pin, leased)
@@ -90,8 +93,8 @@ begin
              where r.about = any (array['queue:' || l.queue, 'task:' || l.name, 'group:' || l."group"])
                and (r.concurrency is not null or r.rate is not null or r.paused)) as caps
       from json_to_recordset(v_lanes)
-             as l(name text, pin text, queue text, priority smallint, "group" text, "from" timestamptz, from_id uuid, lanes_left int,
-                  share float8)
+             as l(name text, pin text, queue text, priority smallint, "group" text, "from" timestamptz, from_id uuid, start timestamptz,
+                  until timestamptz, lanes_left int, share float8)
   loop
     continue when v_lane.leased is null or v_lane.caps && v_shut;
     -- Rounded up, but not by what floats are off.
@@ -118,7 +121,7 @@ begin
         from taskledger.open_tasks t
        where t.name = v_lane.name and t.pin = v_lane.pin and t.queue = v_lane.queue and t.rank = -v_lane.priority
          and t."group" = v_lane."group"
-         and (t.run_at, t.task_id) > (v_lane.from_time, v_lane.from_id) and t.run_at <= v_now
+         and (t.run_at, t.task_id) > (v_lane.from_time, v_lane.from_id) and t.run_at <= least(v_now, v_lane.until)
          and t.state = 'pending' and t.realm = v_here.realm
          and (t.start_before is null or t.start_before > v_now or t.attempt > 0) and (t.deadline is null or t.deadline > v_now)
        order by t.run_at, t.task_id

@@ -13,6 +13,8 @@ export interface Lane {
   /** Low-water mark, the run_at and the id of a task: what comes before it was claimed already. */
   readonly from: string;
   readonly from_id: string;
+  /** Only up to this run_at: a part of what lies behind the mark of a lane that is named beside it. */
+  readonly until?: string;
   /** Its priority, and what its wait has added: higher ones are served first. Undefined: as its priority. */
   readonly level?: number;
   /** Which part of what is left when it is its turn it may take; undefined means all. */
@@ -49,6 +51,8 @@ export interface ClaimRequest {
   readonly afterGroup?: string | undefined;
   /** Look only there; undefined means look at every lane from its start. */
   readonly lanes?: readonly Lane[] | undefined;
+  /** Look beside them for lanes that are not among them. */
+  readonly wider?: boolean | undefined;
 }
 
 /** What a `task.submitted` event says of the task, as stored. */
@@ -130,13 +134,14 @@ export function claimValues(request: ClaimRequest): unknown[] {
     request.secret ?? null,
     request.offers === undefined ? null : JSON.stringify(request.offers),
     request.afterGroup ?? '',
+    request.wider ?? false,
   ];
 }
 
 /** The call of `taskledger.claim` with `claimValues` as parameters from `$first` on. */
 export function claimCall(first: number): string {
   const $ = (i: number): string => `$${first + i}`;
-  return `taskledger.claim(${[0, 1, 2, 3, 4, 5, 6].map($).join(', ')}, own_secret => ${$(7)}, offers => ${$(8)}, tell_again => true, after_group => ${$(9)})`;
+  return `taskledger.claim(${[0, 1, 2, 3, 4, 5, 6].map($).join(', ')}, own_secret => ${$(7)}, offers => ${$(8)}, tell_again => true, after_group => ${$(9)}, wider => ${$(10)})`;
 }
 
 export function claimOf(row: ClaimRow): Claim {

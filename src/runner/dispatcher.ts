@@ -8,7 +8,7 @@ import { AttemptPool } from './attempt-pool.ts';
 import { Batching } from './batching.ts';
 import { ClaimsInHand } from './claims-in-hand.ts';
 import type { DispatcherOptions, OfferingClaim, OfferingRequest } from './dispatcher-options.ts';
-import { Lanes } from './lanes.ts';
+import { isWider, Lanes } from './lanes.ts';
 import { OutcomeBox } from './outcome-box.ts';
 import { sharedMonotonicMs } from './lease-keeper.ts';
 import type { Tenant } from './places.ts';
@@ -193,6 +193,7 @@ export class Dispatcher implements Tenant {
       this.#learn(request, answer, clock.monotonic() - sentAtMs);
     } catch (error) {
       this.#outcomes.putBack(outcomes, error);
+      if (request.claim !== undefined) this.#lanes.failed(request.claim);
       this.#unanswered.failed(request.claim, error);
       this.#pause(error);
     } finally {
@@ -237,21 +238,23 @@ export class Dispatcher implements Tenant {
   }
 
   #learnClaim(asked: OfferingClaim, { claim, againMs, nextGroup }: ExchangeAnswer, tookMs: number): void {
-    const { maxTasks, lanes } = asked;
+    const { maxTasks, lanes, wider } = asked;
     const { runner, signals } = this.#options;
     if (claim !== undefined && tookMs >= this.#options.ttlMs * latestAnswer) {
       // The lease may be over, and the task somebody else's: nothing begins. Given back, a protected task is in no doubt.
       signals.emit('claim.lost', { runner, claimId: claim.claimId, tasks: claim.leases.length });
       this.#claims.add(claim, claim.leases.length);
+      this.#lanes.gaveBack(claim.leases);
+      this.#lanes.learn({ lanes, wider, leases: [], asked: 0, tookMs, nextGroup });
       this.attempts.releaseUnbegun(claim.leases, 'its claim was answered too late to begin it');
       this.look();
       return;
     }
     const leases = claim?.leases ?? [];
-    this.#lanes.learn({ lanes, leases, asked: maxTasks, tookMs, nextGroup });
+    this.#lanes.learn({ lanes, wider, leases, asked: maxTasks, tookMs, nextGroup });
     // A doorbell that rang meanwhile may have been for a task this claim came too early to see.
     this.#hungry = this.#rang || leases.length === maxTasks;
-    this.#asks.granted(leases.length, maxTasks, lanes === undefined);
+    this.#asks.granted(leases.length, maxTasks, isWider(asked));
     const lookInMs = this.#lanes.lookAgainInMs({ lanes, tookMs, againMs, rings: this.#options.rings() });
     if (!this.#hungry && lookInMs !== undefined) this.#lookIn(lookInMs);
     if (claim !== undefined) this.#hold(claim, tookMs, asked);

@@ -45,8 +45,107 @@ test('one slow look everywhere does not put off the next one, two do', () => {
   const { lanes } = having(lane('some.task', 0, 0));
   lanes.learn({ lanes: undefined, leases: [], asked: 5, tookMs: 500 });
   expect(lanes.widerLookInMs()).toBe(200);
-  lanes.learn({ lanes: undefined, leases: [], asked: 5, tookMs: 400 });
-  expect(lanes.widerLookInMs()).toBe(8000);
+  lanes.learn({ lanes: undefined, leases: [], asked: 5, tookMs: 240 });
+  expect(lanes.widerLookInMs()).toBe(4800);
+});
+
+test('a second look is not begun while one is under way, unless there is nothing else to look at', async () => {
+  const { lanes, clock } = having(lane('some.task', 0, 0));
+  await clock.advance(5000);
+  expect(lanes.next(false).lanes).toBeUndefined();
+  expect(lanes.next(false).lanes).toHaveLength(1);
+  lanes.failed({ lanes: undefined });
+  expect(lanes.next(false).lanes).toBeUndefined();
+});
+
+/** Lanes for which a look everywhere has taken 5 s, with marks at 10:00:00 and 10:00:10. */
+function dear(): { readonly lanes: Lanes; readonly clock: FakeClock } {
+  const marks = ['10:00:00', '10:00:10'].map((time, i) =>
+    leaseOf(`${i}`, { runAt: `2026-01-01T${time}+00:00` }, { name: `task.${i}` }),
+  );
+  const { lanes, clock } = having(...marks);
+  lanes.learn({ lanes: undefined, leases: [], asked: 0, tookMs: 5000 });
+  return { lanes, clock };
+}
+
+/** What the next wider look takes of what lies behind the marks, by lane; it then took so long. */
+async function part({ lanes, clock }: ReturnType<typeof dear>, tookMs: number): Promise<unknown> {
+  await clock.advance(Math.max(0, lanes.widerLookInMs()));
+  const looked = lanes.next(false);
+  lanes.learn({ ...looked, leases: [], asked: 0, tookMs });
+  const time = (text: string): string => text.replace(/^.*T|Z$/g, '');
+  const parts = (looked.lanes ?? []).filter(({ from_id: id }) => id.startsWith('0000'));
+  return [looked.wider, parts.map((each) => [each.name, time(each.from), each.until && time(each.until)]).sort()];
+}
+
+test('where a look at everything is dear, it is taken in parts: by turns the last moments and, going back, the rest', async () => {
+  const at = dear();
+  const none = undefined;
+  expect(await part(at, 10)).toEqual([
+    true,
+    [
+      ['task.0', '09:59:59.000', none],
+      ['task.1', '10:00:09.000', none],
+    ],
+  ]);
+  // What lies before the mark of the other lane comes later.
+  expect(await part(at, 10)).toEqual([true, [['task.1', '10:00:09.000', '10:00:10.000']]]);
+  // Four times as long, since that was cheap.
+  expect(await part(at, 1000)).toEqual([
+    true,
+    [
+      ['task.0', '09:59:56.000', none],
+      ['task.1', '10:00:06.000', none],
+    ],
+  ]);
+  expect(await part(at, 200)).toEqual([true, [['task.1', '10:00:05.000', '10:00:09.000']]]);
+  // Half as long, since that was dear.
+  expect(await part(at, 200)).toEqual([
+    true,
+    [
+      ['task.0', '09:59:58.000', none],
+      ['task.1', '10:00:08.000', none],
+    ],
+  ]);
+  // As long as before.
+  expect(await part(at, 10)).toEqual([true, [['task.1', '10:00:01.000', '10:00:05.000']]]);
+  await part(at, 200);
+  expect(await part(at, 10)).toEqual([
+    true,
+    [
+      ['task.0', '09:59:45.000', '10:00:00.000'],
+      ['task.1', '09:59:45.000', '10:00:01.000'],
+    ],
+  ]);
+});
+
+test('the parts reach the start of the lanes and begin anew; once a day of last moments is cheap, they are over', async () => {
+  const at = dear();
+  const fars: string[] = [];
+  for (let i = 0; i < 40; i += 1) {
+    const [, parts] = (await part(at, i % 2 === 0 ? 1000 : 10)) as [unknown, string[][]];
+    if (i % 2 === 1) fars.push(parts.map(([, from]) => from).join(' '));
+  }
+  const starts = fars.flatMap((from, i) => (from.includes('-infinity') ? [i] : []));
+  expect(starts[0]).toBe(9);
+  expect(fars[starts[0]! + 1]).toBe('10:00:09.900');
+  let looks = 0;
+  for (; looks < 100 && ((await part(at, 10)) as unknown[])[0] === true; looks += 1);
+  expect(looks).toBeGreaterThan(10);
+  expect(looks).toBeLessThan(40);
+});
+
+test('two looks of 0.4 s are dear, or one of seconds; what is looked at next comes after a second, and parts take a twentieth', async () => {
+  const { lanes, clock } = having(lane('some.task', 0, 0));
+  const looks = async (tookMs: number): Promise<boolean> => {
+    await clock.advance(60_000);
+    const looked = lanes.next(false);
+    lanes.learn({ ...looked, leases: [], asked: 0, tookMs });
+    return looked.wider ?? false;
+  };
+  expect([await looks(400), await looks(400), await looks(200), await looks(200)]).toEqual([false, false, true, true]);
+  expect(lanes.widerLookInMs()).toBe(4000);
+  expect(dear().lanes.widerLookInMs()).toBe(1000);
 });
 
 test('after a doorbell the known lanes are looked at first', async () => {
