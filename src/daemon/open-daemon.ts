@@ -37,7 +37,6 @@ export interface OpenDaemon extends AsyncDisposable {
 const connections = 2;
 /** A run is short: an answer that takes longer will not come, and the run fails instead of hanging for ever. */
 const answerTimeoutMs = 30_000;
-const sweepEveryMs = 1000;
 
 /**
  * The daemon of the site in this database, not started yet. A database that is away is waited for.
@@ -75,7 +74,13 @@ function servicesOf(
   const sweeper = new Sweeper({ db, clock, signals });
   const around = { connectionString, clock, signals };
   return [
-    { name: 'sweep', everyMs: sweepEveryMs, runOnce: () => sweeper.runOnce() },
+    {
+      name: 'sweep',
+      get everyMs() {
+        return sweeper.pauseMs;
+      },
+      runOnce: () => sweeper.runOnce(),
+    },
     ...(key === undefined
       ? []
       : [new Sealer({ ...around, key, beforeLeading: () => askPeersAboutUs(connectionString) })]),

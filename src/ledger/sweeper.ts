@@ -14,17 +14,28 @@ interface SweeperOptions {
 }
 
 const maxTasks = 500;
+/** Sweeps that find nothing may take one part in so many of the time. */
+const idleShare = 20;
 
 /**
  * Sweeps every second: every runner and daemon of a site does, so that one that is left alive is enough. Sweeps of several
- * processes do not wait for one another.
+ * processes do not wait for one another. Less often where sweeps take long and find nothing: they read the claims in force,
+ * and with them all that ended since an old transaction began.
  */
 export class Sweeper extends Repeated {
   readonly #options: SweeperOptions;
+  #idleTookMs = 0;
+  #pauseMs: number;
 
   constructor(options: SweeperOptions) {
     super(options.clock);
     this.#options = options;
+    this.#pauseMs = this.#everyMs;
+  }
+
+  /** Pause until the next sweep, milliseconds. */
+  get pauseMs(): number {
+    return this.#pauseMs;
   }
 
   /** One sweep, to its end. @throws whatever pg throws */
@@ -40,18 +51,31 @@ export class Sweeper extends Repeated {
       total.overdue += swept.overdue;
       if (swept.expired + swept.missed + swept.overdue < maxTasks) break;
     }
-    signals.emit('sweep.done', { ...total, durationMs: clock.monotonic() - startedAt });
+    const durationMs = clock.monotonic() - startedAt;
+    signals.emit('sweep.done', { ...total, durationMs });
+    this.#pause(durationMs, total);
     return total;
   }
 
   protected override async step(): Promise<number> {
-    const { signals, everyMs = 1000 } = this.#options;
     try {
       await this.runOnce();
     } catch (error) {
-      const code = errorCodeOf(error);
-      signals.emit('service.failed', { service: 'sweep', code, retryInMs: everyMs });
+      this.#pauseMs = this.#everyMs;
+      const failed = { service: 'sweep', code: errorCodeOf(error), retryInMs: this.#pauseMs };
+      this.#options.signals.emit('service.failed', failed);
     }
-    return everyMs;
+    return this.#pauseMs;
+  }
+
+  get #everyMs(): number {
+    return this.#options.everyMs ?? 1000;
+  }
+
+  /** By the shorter of the last two: one may have waited for a disk. */
+  #pause(tookMs: number, { expired, missed, overdue }: Swept): void {
+    const idleTookMs = expired + missed + overdue > 0 ? 0 : tookMs;
+    this.#pauseMs = Math.max(this.#everyMs, idleShare * Math.min(idleTookMs, this.#idleTookMs));
+    this.#idleTookMs = idleTookMs;
   }
 }

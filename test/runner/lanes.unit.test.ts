@@ -148,6 +148,19 @@ test('two looks of 0.4 s are dear, or one of seconds; what is looked at next com
   expect(dear().lanes.widerLookInMs()).toBe(1000);
 });
 
+test('leases that were given back at once are found again from where they begin, and move no mark', () => {
+  const { lanes } = having(lane('some.task', 0, 5));
+  lanes.gaveBack([lane('some.task', 0, 3), lane('other.task', 0, 6, 'b'), lane('other.task', 0, 7, 'c')]);
+  const marks = lanes
+    .next(false)
+    .lanes?.map(({ name, from, from_id: id }) => [name, from, id])
+    .sort();
+  expect(marks).toEqual([
+    ['other.task', at(6), '00000000-0000-0000-0000-000000000000'],
+    ['some.task', at(5), 'a'],
+  ]);
+});
+
 test('after a doorbell the known lanes are looked at first', async () => {
   const { lanes, clock } = having(lane('some.task', 0, 0));
   await clock.advance(5000);
