@@ -71,16 +71,9 @@ function servicesOf(
   { connectionString, key, clock, signals, random }: OpenDaemonOptions,
   db: PreparedQueryable,
 ): Service[] {
-  const sweeper = new Sweeper({ db, clock, signals });
   const around = { connectionString, clock, signals };
   return [
-    {
-      name: 'sweep',
-      get everyMs() {
-        return sweeper.pauseMs;
-      },
-      runOnce: () => sweeper.runOnce(),
-    },
+    new Sweeper({ db, clock, signals }),
     ...(key === undefined
       ? []
       : [new Sealer({ ...around, key, beforeLeading: () => askPeersAboutUs(connectionString) })]),

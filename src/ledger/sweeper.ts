@@ -23,18 +23,21 @@ const idleShare = 20;
  * and with them all that ended since an old transaction began.
  */
 export class Sweeper extends Repeated {
+  readonly name = 'sweep';
   readonly #options: SweeperOptions;
+  readonly #shortestMs: number;
   #idleTookMs = 0;
   #pauseMs: number;
 
   constructor(options: SweeperOptions) {
     super(options.clock);
     this.#options = options;
-    this.#pauseMs = this.#everyMs;
+    this.#shortestMs = options.everyMs ?? 1000;
+    this.#pauseMs = this.#shortestMs;
   }
 
   /** Pause until the next sweep, milliseconds. */
-  get pauseMs(): number {
+  get everyMs(): number {
     return this.#pauseMs;
   }
 
@@ -61,21 +64,17 @@ export class Sweeper extends Repeated {
     try {
       await this.runOnce();
     } catch (error) {
-      this.#pauseMs = this.#everyMs;
-      const failed = { service: 'sweep', code: errorCodeOf(error), retryInMs: this.#pauseMs };
+      this.#pauseMs = this.#shortestMs;
+      const failed = { service: this.name, code: errorCodeOf(error), retryInMs: this.#pauseMs };
       this.#options.signals.emit('service.failed', failed);
     }
     return this.#pauseMs;
   }
 
-  get #everyMs(): number {
-    return this.#options.everyMs ?? 1000;
-  }
-
   /** By the shorter of the last two: one may have waited for a disk. */
   #pause(tookMs: number, { expired, missed, overdue }: Swept): void {
     const idleTookMs = expired + missed + overdue > 0 ? 0 : tookMs;
-    this.#pauseMs = Math.max(this.#everyMs, idleShare * Math.min(idleTookMs, this.#idleTookMs));
+    this.#pauseMs = Math.max(this.#shortestMs, idleShare * Math.min(idleTookMs, this.#idleTookMs));
     this.#idleTookMs = idleTookMs;
   }
 }

@@ -1,3 +1,4 @@
+import { NIL as firstId } from 'uuid';
 import { LedgerError } from '../errors.ts';
 import { fold } from '../events/evolve.ts';
 import { readEventsOfTasks, type TaskRows } from '../events/read.ts';
@@ -7,7 +8,6 @@ import { differenceOf, type Difference } from './open-tasks/difference.ts';
 
 /** Tasks whose histories are in memory at a time. */
 const pageTasks = 200;
-const firstId = '00000000-0000-0000-0000-000000000000';
 const errorMessageMax = 500;
 
 type Row = Readonly<Record<string, unknown>>;
@@ -18,7 +18,7 @@ type Row = Readonly<Record<string, unknown>>;
  * @param db of one snapshot (`withSnapshot`)
  */
 export async function* compareProjection(db: Queryable): AsyncGenerator<Difference> {
-  for (let after = firstId; ;) {
+  for (let after: string = firstId; ;) {
     const { rows } = await db.query(
       `(select distinct task_id from taskledger.events where task_id > $1 order by 1 limit $2)
        union (select id from taskledger.projected_tasks where id > $1 order by 1 limit $2) order by 1 limit $2`,

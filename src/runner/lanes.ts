@@ -1,6 +1,7 @@
+import { NIL as firstId } from 'uuid';
 import type { Clock } from '../clock.ts';
 import type { ClaimRequest, Lane, Lease } from '../ledger/claim.ts';
-import { dearMs, firstId, LookBack } from './look-back.ts';
+import { dearMs, LookBack } from './look-back.ts';
 import { shareLanes } from './share-lanes.ts';
 
 const minWiderLookMs = 1000;
@@ -71,13 +72,12 @@ export class Lanes {
    * @param rang a task was just submitted: probably in a lane we know, and looking there is twice as quick
    */
   next(rang: boolean): Pick<ClaimRequest, 'lanes' | 'wider' | 'afterGroup'> {
-    const known = this.#known.size > 0;
-    const plain = this.widerLookInMs() > 0 || (known && (rang || this.#looking));
     const lanes = (): Lane[] => shareLanes([...this.#known.values()], this.#random);
-    if (plain) return { lanes: lanes() };
+    const enough = this.#known.size > 0 && (rang || this.#looking);
+    if (enough || this.widerLookInMs() > 0) return { lanes: lanes() };
     this.#looking = true;
     const afterGroup = this.#afterGroup;
-    if (this.#back === undefined || !known || this.#known.size > fewLanes) return { afterGroup };
+    if (this.#back === undefined || !this.#canBePassed) return { afterGroup };
     return { lanes: this.#back.beside(lanes()), wider: true, afterGroup };
   }
 
@@ -145,17 +145,21 @@ export class Lanes {
     this.#widerLookTookMs = extraMs > 8 * dearMs ? tookMs : Math.min(tookMs, this.#lastWiderLookMs);
     this.#lastWiderLookMs = tookMs;
     if (inParts) this.#back?.learn(extraMs);
+    else this.#lookInPartsIfDear();
     if (this.#back?.over === true) this.#back = undefined;
-    if (this.#back === undefined && !inParts) this.#lookInPartsIfDear();
   }
 
-  /** More lanes than a claim names could not be passed over, and without one there is no mark to begin from. */
   #lookInPartsIfDear(): void {
-    const known = this.#known.size;
-    if (this.#widerLookTookMs - this.#plainLookMs <= dearMs || known === 0 || known > fewLanes) return;
+    const isDear = this.#widerLookTookMs - this.#plainLookMs > dearMs;
+    if (this.#back !== undefined || !isDear || !this.#canBePassed) return;
     this.#back = new LookBack();
     this.#widerLookTookMs = 0;
     this.#lastWiderLookMs = 0;
+  }
+
+  /** More lanes than a claim names could not be passed over, and without one there is no mark to begin from. */
+  get #canBePassed(): boolean {
+    return this.#known.size > 0 && this.#known.size <= fewLanes;
   }
 
   #quietMs(): number {

@@ -1,3 +1,4 @@
+import { NIL as firstId } from 'uuid';
 import type { Lane } from '../ledger/claim.ts';
 
 /** A look that takes so much longer than a plain claim is dear. */
@@ -7,8 +8,6 @@ const firstPartMs = 1000;
 const shortestPartMs = 100;
 /** A part so long is everything. */
 const everythingMs = 86_400_000;
-/** What comes before every id. */
-export const firstId = '00000000-0000-0000-0000-000000000000';
 
 /**
  * What lies behind the low-water marks of lanes, looked at in parts. An old transaction keeps the entries of all tasks that ended
@@ -20,24 +19,22 @@ export const firstId = '00000000-0000-0000-0000-000000000000';
 export class LookBack {
   #recentMs = firstPartMs;
   #farMs = firstPartMs;
-  /** Up to which start time the next far part goes; undefined: to the marks. */
-  #farAtMs: number | undefined;
+  /** Up to which start time the next far part goes; at first to the marks. */
+  #farAtMs = Infinity;
   #turn: 'recent' | 'far' = 'recent';
-  #presentMs = 0;
-  #over = false;
 
   /** Looks from the start are not dear any more. */
   get over(): boolean {
-    return this.#over;
+    return this.#recentMs >= everythingMs;
   }
 
   /** These lanes with what the next look takes of what lies behind their marks. */
   beside(lanes: readonly Lane[]): Lane[] {
-    this.#presentMs = Math.max(...lanes.map(({ from }) => Date.parse(from)));
     if (this.#turn === 'recent')
       return lanes.map((lane) => ({ ...lane, from: moment(Date.parse(lane.from) - this.#recentMs), from_id: firstId }));
-    const untilMs = this.#farAtMs ?? this.#presentMs;
+    const untilMs = Math.min(this.#farAtMs, Math.max(...lanes.map(({ from }) => Date.parse(from))));
     const fromMs = untilMs - this.#farMs;
+    this.#farAtMs = untilMs;
     const behind = lanes.filter(({ from }) => Date.parse(from) > fromMs);
     const from = this.#farMs >= everythingMs ? '-infinity' : moment(fromMs);
     const parts = behind.map((lane) => {
@@ -53,12 +50,11 @@ export class LookBack {
     if (this.#turn === 'recent') {
       this.#turn = 'far';
       this.#recentMs = Math.max(shortestPartMs, this.#recentMs * factor);
-      this.#over = this.#recentMs >= everythingMs;
       return;
     }
     this.#turn = 'recent';
     const atStart = this.#farMs >= everythingMs;
-    this.#farAtMs = atStart ? undefined : (this.#farAtMs ?? this.#presentMs) - this.#farMs;
+    this.#farAtMs = atStart ? Infinity : this.#farAtMs - this.#farMs;
     this.#farMs = atStart ? this.#recentMs : Math.max(shortestPartMs, this.#farMs * factor);
   }
 }

@@ -1,15 +1,9 @@
 import { expect, test } from 'vitest';
-import type { Claim, Lane } from '../../src/ledger/claim.ts';
+import type { Claim } from '../../src/ledger/claim.ts';
 import { differencesFromLog, testLedger, typesOf } from '../support/ledger.ts';
-import { claimAs, claimRows, claimSome, eventCount, inTransaction, settleAll } from '../support/leases.ts';
+import { claimAs, claimRows, claimSome, eventCount, inTransaction, laneAfter, settleAll } from '../support/leases.ts';
 
 const idsOf = (claim: Claim | undefined): string[] => (claim?.leases ?? []).map((lease) => lease.taskId);
-
-const laneAfter = (claim: Claim): Lane => {
-  const { submitted, runAt, taskId } = claim.leases.at(-1)!;
-  const { name, plugin: pin = '', queue, priority, group = '' } = submitted;
-  return { name, pin, queue, priority, group, from: runAt, from_id: taskId };
-};
 
 test('larger priorities are claimed first, and earlier start times within a priority', async () => {
   const t = await testLedger();

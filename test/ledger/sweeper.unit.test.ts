@@ -18,7 +18,7 @@ function sweeping(): (tookMs: number, expired?: number) => Promise<number> {
   return async (tookMs, expired = 0) => {
     Object.assign(next, { tookMs, expired });
     await sweeper.runOnce();
-    return sweeper.pauseMs;
+    return sweeper.everyMs;
   };
 }
 

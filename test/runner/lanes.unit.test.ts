@@ -49,6 +49,16 @@ test('one slow look everywhere does not put off the next one, two do', () => {
   expect(lanes.widerLookInMs()).toBe(4800);
 });
 
+test('more lanes than a claim names are looked at everywhere however long that takes, for a twentieth of the time', async () => {
+  const { lanes, clock } = having(...Array.from({ length: 101 }, (_, i) => leaseOf('a', {}, { group: `g${i}` })));
+  lanes.learn({ lanes: undefined, leases: [], asked: 5, tookMs: 500 });
+  expect(lanes.widerLookInMs()).toBe(200);
+  lanes.learn({ lanes: undefined, leases: [], asked: 5, tookMs: 400 });
+  expect(lanes.widerLookInMs()).toBe(8000);
+  await clock.advance(8000);
+  expect(lanes.next(false)).toEqual({ afterGroup: '' });
+});
+
 test('a second look is not begun while one is under way, unless there is nothing else to look at', async () => {
   const { lanes, clock } = having(lane('some.task', 0, 0));
   await clock.advance(5000);

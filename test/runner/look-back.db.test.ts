@@ -3,19 +3,13 @@ import { expect, onTestFinished, test } from 'vitest';
 import { askForTasks, type Claim, type Lane } from '../../src/ledger/claim.ts';
 import { Lanes } from '../../src/runner/lanes.ts';
 import { testLedger, type TestLedger } from '../support/ledger.ts';
-import { claimAs, claimSome, settleAll } from '../support/leases.ts';
+import { claimAs, claimSome, laneAfter, settleAll } from '../support/leases.ts';
 import { FakeClock } from './fakes.ts';
 
 const ago = (seconds: number): Date => new Date(Date.now() - seconds * 1000);
 
 const inputsOf = (claim: Claim | undefined): unknown[] =>
   (claim?.leases ?? []).map(({ submitted }) => submitted.input).sort();
-
-function laneAfter(claim: Claim): Lane {
-  const { submitted, runAt, taskId } = claim.leases.at(-1)!;
-  const { name, queue, priority } = submitted;
-  return { name, pin: '', queue, priority, group: '', from: runAt, from_id: taskId };
-}
 
 const part = (lane: Lane, from: Date, until: Date): Lane => ({
   ...lane,

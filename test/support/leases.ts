@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
-import { claimTasks, type Claim, type ClaimRequest, type Lease } from '../../src/ledger/claim.ts';
+import { claimTasks, type Claim, type ClaimRequest, type Lane, type Lease } from '../../src/ledger/claim.ts';
 import {
   settleOutcomes,
   type HeldClaim,
@@ -27,6 +27,13 @@ export async function claimSome(
   const claim = await claimAs(db, { maxTasks: count, ...request });
   expect(claim?.leases.length ?? 0).toBe(count);
   return claim!;
+}
+
+/** The lane of the last task of a claim, to go on after it. */
+export function laneAfter(claim: Claim): Lane {
+  const { submitted, runAt, taskId } = claim.leases.at(-1)!;
+  const { name, plugin: pin = '', queue, priority, group = '' } = submitted;
+  return { name, pin, queue, priority, group, from: runAt, from_id: taskId };
 }
 
 /** How one attempt ended, 5 ms ago after 20 ms. */

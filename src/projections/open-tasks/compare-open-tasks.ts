@@ -1,3 +1,4 @@
+import { NIL as firstId } from 'uuid';
 import { LedgerError } from '../../errors.ts';
 import { readEventsOfTasks, type TaskRows } from '../../events/read.ts';
 import type { Queryable } from '../../postgres/queryable.ts';
@@ -13,7 +14,6 @@ type HotRow = Readonly<Record<string, unknown>>;
 
 /** Tasks whose histories are in memory at a time. */
 const pageTasks = 200;
-const firstId = '00000000-0000-0000-0000-000000000000';
 
 /**
  * I4: folds the history of every task and tells where the hot tables (open_tasks, claims, doubts, places, task_keys) differ from it. Not
@@ -39,7 +39,7 @@ export async function* compareOpenTasks(db: Queryable, only?: readonly string[])
 
 /** Every task of this site's realms that has a history, and every hot row, in the order of their ids. */
 async function* pagesOfIds(db: Queryable): AsyncGenerator<string[]> {
-  for (let after = firstId; ;) {
+  for (let after: string = firstId; ;) {
     const { rows } = await db.query(
       `(select distinct e.task_id from taskledger.events e
          where e.task_id > $1 and e.realm in (select r.realm from taskledger.realms r join taskledger.site s on s.name = r.owner)
