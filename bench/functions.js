@@ -122,6 +122,10 @@ const cases = {
     body: `perform taskledger.read_offers('[{"name":"bench.a"},{"name":"bench.b","pin":"p@^1"}]')`,
   },
   present_pins: { n: 500, body: `perform taskledger.present_pins('{bench.a,bench.b}')` },
+  'present_pins, one of them known': {
+    n: 500,
+    body: `perform taskledger.present_pins('{bench.a,bench.b}', '[{"name":"bench.a","pin":"^2"}]')`,
+  },
   has_peer: { n: 2000, body: 'perform taskledger.has_peer()' },
   'require_payloads, 100 of 1 kB': {
     n: 50,

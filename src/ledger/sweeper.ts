@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { errorCodeOf } from '../errors.ts';
+import { IdlePause } from '../idle-pause.ts';
 import type { PreparedQueryable } from '../postgres/queryable.ts';
 import { Repeated } from '../repeated.ts';
 import type { Signals } from '../signals.ts';
@@ -14,8 +15,6 @@ interface SweeperOptions {
 }
 
 const maxTasks = 500;
-/** Sweeps that find nothing may take one part in so many of the time. */
-const idleShare = 20;
 
 /**
  * Sweeps every second: every runner and daemon of a site does, so that one that is left alive is enough. Sweeps of several
@@ -25,20 +24,17 @@ const idleShare = 20;
 export class Sweeper extends Repeated {
   readonly name = 'sweep';
   readonly #options: SweeperOptions;
-  readonly #shortestMs: number;
-  #idleTookMs = 0;
-  #pauseMs: number;
+  readonly #pause: IdlePause;
 
   constructor(options: SweeperOptions) {
     super(options.clock);
     this.#options = options;
-    this.#shortestMs = options.everyMs ?? 1000;
-    this.#pauseMs = this.#shortestMs;
+    this.#pause = new IdlePause(options.everyMs ?? 1000);
   }
 
   /** Pause until the next sweep, milliseconds. */
   get everyMs(): number {
-    return this.#pauseMs;
+    return this.#pause.ms;
   }
 
   /** One sweep, to its end. @throws whatever pg throws */
@@ -56,7 +52,7 @@ export class Sweeper extends Repeated {
     }
     const durationMs = clock.monotonic() - startedAt;
     signals.emit('sweep.done', { ...total, durationMs });
-    this.#pause(durationMs, total);
+    this.#pause.learn(durationMs, total.expired + total.missed + total.overdue > 0);
     return total;
   }
 
@@ -64,17 +60,10 @@ export class Sweeper extends Repeated {
     try {
       await this.runOnce();
     } catch (error) {
-      this.#pauseMs = this.#shortestMs;
-      const failed = { service: this.name, code: errorCodeOf(error), retryInMs: this.#pauseMs };
+      this.#pause.reset();
+      const failed = { service: this.name, code: errorCodeOf(error), retryInMs: this.everyMs };
       this.#options.signals.emit('service.failed', failed);
     }
-    return this.#pauseMs;
-  }
-
-  /** By the shorter of the last two: one may have waited for a disk. */
-  #pause(tookMs: number, { expired, missed, overdue }: Swept): void {
-    const idleTookMs = expired + missed + overdue > 0 ? 0 : tookMs;
-    this.#pauseMs = Math.max(this.#shortestMs, idleShare * Math.min(idleTookMs, this.#idleTookMs));
-    this.#idleTookMs = idleTookMs;
+    return this.everyMs;
   }
 }

@@ -31,7 +31,7 @@ export function ledgerCalls(db: PreparedQueryable): {
       newSecret: randomUUID,
     },
     offers: {
-      presentPins: (names) => presentPins(db, names),
+      presentPins: (names, known) => presentPins(db, names, known),
       announce: (announcement) => announceOffers(db, announcement),
     },
     verifier: {

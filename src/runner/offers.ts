@@ -94,10 +94,7 @@ export class Offers {
 
   /** What to offer to claims where these pins are. */
   offered(pins: readonly TaskKind[]): Offered {
-    const kinds = [
-      ...this.names.map((name) => ({ name, pin: unpinned })),
-      ...pins.filter(({ pin }) => pin !== unpinned),
-    ];
+    const kinds = [...this.names.map((name) => ({ name, pin: unpinned })), ...pins];
     const chosen = kinds.flatMap((kind) => {
       const handler = this.#choose(kind);
       return handler === undefined ? [] : [{ ...kind, handler }];

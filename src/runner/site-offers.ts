@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts';
 import { errorCodeOf } from '../errors.ts';
+import { IdlePause } from '../idle-pause.ts';
 import type { Announcement } from '../ledger/announce-offers.ts';
+import { Repeated } from '../repeated.ts';
 import type { Signals } from '../signals.ts';
 import type { Offered, Offers, TaskKind } from './offers.ts';
 
@@ -11,8 +13,8 @@ export interface SiteOffersOptions {
   readonly queues: readonly string[] | undefined;
   readonly clock: Clock;
   readonly signals: Signals;
-  /** Which pins open tasks of these names have at the site. */
-  readonly presentPins: (names: readonly string[]) => Promise<readonly TaskKind[]>;
+  /** Which pins open tasks of these names have at the site, but for those that are known. */
+  readonly presentPins: (names: readonly string[], known: readonly TaskKind[]) => Promise<readonly TaskKind[]>;
   readonly announce: (announcement: Announcement) => Promise<void>;
   /** Tasks can be claimed that could not before. */
   readonly onMore: () => void;
@@ -29,17 +31,21 @@ const maxKept = 500;
  * What a runner offers at one site: what it can run, for the pins that tasks there have. Looks for new pins each second, and
  * tells the site what is offered, so that a task that nobody can run is seen.
  */
-export class SiteOffers {
+export class SiteOffers extends Repeated {
   readonly #options: SiteOffersOptions;
   #pins = new Map<string, TaskKind>();
   #offered: Offered | undefined;
   #edition = -1;
   #announcedAtMs = Number.NEGATIVE_INFINITY;
+  /** None is announced: -1. */
   #announcedEdition = -1;
-  #stopping: AbortController | undefined;
-  #running: Promise<void> = Promise.resolve();
+  #looksAtMs = Number.NEGATIVE_INFINITY;
+  #lookedEdition = -1;
+  /** A look that finds nothing may have walked over the tasks that ended with a pin that is not known. */
+  readonly #pause = new IdlePause(0);
 
   constructor(options: SiteOffersOptions) {
+    super(options.clock);
     this.#options = options;
   }
 
@@ -53,27 +59,16 @@ export class SiteOffers {
     return this.#offered;
   }
 
-  start(): void {
-    if (this.#stopping !== undefined) return;
-    this.#stopping = new AbortController();
-    this.#running = this.#loop(this.#stopping.signal);
-  }
-
   /** Nothing is offered any more. */
-  async stop(): Promise<void> {
-    if (this.#stopping === undefined) return;
-    this.#stopping.abort();
-    this.#stopping = undefined;
-    await this.#running;
+  override async stop(): Promise<void> {
+    await super.stop();
+    if (this.#announcedEdition === -1) return;
     // If that cannot be told, the announcement runs out by itself.
     await this.#announce(0).catch(() => undefined);
+    this.#announcedEdition = -1;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-  }
-
-  /** Looks for pins, and tells what is offered when it is time. @throws whatever pg throws */
+  /** Looks for pins, and tells what is offered, each when it is time. @throws whatever pg throws */
   async runOnce(): Promise<void> {
     const { offers, clock } = this.#options;
     const isDue = clock.monotonic() - this.#announcedAtMs >= announceEveryMs;
@@ -81,14 +76,31 @@ export class SiteOffers {
     if (await this.#look()) this.#options.onMore();
   }
 
+  protected override async step(): Promise<number> {
+    try {
+      await this.runOnce();
+    } catch (error) {
+      const failed = { service: 'offers', code: errorCodeOf(error), retryInMs: everyMs };
+      this.#options.signals.emit('service.failed', failed);
+    }
+    return everyMs;
+  }
+
   /** True when there are new pins. Without plugins there is nothing to ask. */
   async #look(): Promise<boolean> {
-    const names = this.#options.offers.pinnableNames;
+    const { offers, clock, presentPins } = this.#options;
+    const { edition, pinnableNames: names } = offers;
+    const startedAtMs = clock.monotonic();
     if (names.length === 0) return false;
-    const present = (await this.#options.presentPins(names)).filter(({ pin }) => pin !== '');
-    const fresh = present.filter((kind) => !this.#pins.has(keyOf(kind)));
+    if (startedAtMs < this.#looksAtMs && this.#lookedEdition === edition) return false;
+    const known = [...this.#pins.values()];
+    const fresh = await presentPins(names, known);
+    this.#lookedEdition = edition;
+    const endedAtMs = clock.monotonic();
+    this.#pause.learn(endedAtMs - startedAtMs, fresh.length > 0);
+    this.#looksAtMs = endedAtMs + this.#pause.ms;
     if (fresh.length === 0) return false;
-    const kept = this.#pins.size + fresh.length > maxKept ? present : [...this.#pins.values(), ...fresh];
+    const kept = known.length + fresh.length > maxKept ? await presentPins(names, []) : [...known, ...fresh];
     this.#pins = new Map(kept.map((kind) => [keyOf(kind), kind]));
     this.#offered = undefined;
     return true;
@@ -100,18 +112,6 @@ export class SiteOffers {
     await this.#options.announce({ runner, host, queues, offers: offers.announced, problems: offers.problems, forMs });
     this.#announcedEdition = edition;
     this.#announcedAtMs = clock.monotonic();
-  }
-
-  async #loop(stopped: AbortSignal): Promise<void> {
-    const { clock, signals } = this.#options;
-    while (!stopped.aborted) {
-      try {
-        await this.runOnce();
-      } catch (error) {
-        signals.emit('service.failed', { service: 'offers', code: errorCodeOf(error), retryInMs: everyMs });
-      }
-      await clock.sleep(everyMs, stopped);
-    }
   }
 }
 

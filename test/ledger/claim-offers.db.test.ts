@@ -44,16 +44,26 @@ test('a runner with offers takes what it offers and nothing else, and each lease
   expect(await differencesFromLog(t)).toEqual([]);
 });
 
-test('the pins that open tasks ask for are told by name', async () => {
+test('the pins that open tasks ask for are told by name, but for those that are known', async () => {
   const t = await testLedger();
-  for (const plugin of ['^3', '^2', '^3']) await t.ledger.submit('a.task', 1, { plugin });
+  for (const plugin of ['^3', '^2', '^3', '~1.2']) await t.ledger.submit('a.task', 1, { plugin });
   await t.ledger.submitMany('b.task', [{ input: 1, priority: 3, group: 'acme' }, { input: 2 }]);
   await t.ledger.submit('c.task', 1, { plugin: '*' });
-  expect(await presentPins(t.pool, ['b.task', 'a.task', 'no.such'])).toEqual([
-    { name: 'b.task', pin: '' },
-    { name: 'a.task', pin: '^2' },
-    { name: 'a.task', pin: '^3' },
-  ]);
+  const names = ['b.task', 'a.task', 'no.such'];
+  const told = async (...known: string[]): Promise<string[]> => {
+    const pins = await presentPins(t.pool, names, [
+      ...known.map((pin) => ({ name: 'a.task', pin })),
+      { name: 'b.task', pin: '^2' },
+      { name: 'c.task', pin: '*' },
+    ]);
+    return pins.map(({ name, pin }) => `${name} ${pin}`).sort();
+  };
+  expect(await told()).toEqual(['a.task ^2', 'a.task ^3', 'a.task ~1.2']);
+  expect(await told('^2')).toEqual(['a.task ^3', 'a.task ~1.2']);
+  expect(await told('^3')).toEqual(['a.task ^2', 'a.task ~1.2']);
+  expect(await told('~1.2')).toEqual(['a.task ^2', 'a.task ^3']);
+  expect(await told('*', '^2', '^3', '~1.2', '~2')).toEqual([]);
+  expect(await told('^2.5')).toEqual(['a.task ^2', 'a.task ^3', 'a.task ~1.2']);
 });
 
 test.each([

@@ -90,17 +90,18 @@ async function blocksOf(client: pg.ClientBase, call: string, values: unknown[]):
 }
 
 /** Leaves so many tasks that ended and cannot be forgotten, and four that wait. @returns their lane */
-async function endMany(t: TestLedger, tasks: number): Promise<Lane> {
+async function endMany(t: TestLedger, tasks: number, needs: { plugin?: string } = {}): Promise<Lane> {
   await forgetSession(t);
   await t.ledger.submitMany(
     'some.task',
-    Array.from({ length: tasks }, (_, input) => ({ input })),
+    Array.from({ length: tasks }, (_, input) => ({ input, ...needs })),
   );
-  const claim = await claimSome(t.pool, tasks);
+  const offers = [{ name: 'some.task', pin: needs.plugin ?? '' }];
+  const claim = await claimSome(t.pool, tasks, { offers });
   await settleAll(t.pool, claim, 'completed');
   await t.ledger.submitMany(
     'some.task',
-    [1, 2, 3, 4].map((input) => ({ input })),
+    [1, 2, 3, 4].map((input) => ({ input, ...needs })),
   );
   return laneAfter(claim);
 }
@@ -121,6 +122,19 @@ test('beside an old transaction a wider look does not walk over the ended tasks 
   const unnamed = await blocksOf(client, claim, [null, false]);
   expect([named < 100, named]).toEqual([true, named]);
   expect([unnamed < everything * 1.5, unnamed]).toEqual([true, unnamed]);
+});
+
+test('beside an old transaction a look for pins does not walk over the ended tasks of those it names', async () => {
+  const t = await testLedger();
+  await endMany(t, 5000, { plugin: '^2' });
+  await t.ledger.submit('some.task', 1, { plugin: '^3' });
+  const client = await t.pool.connect();
+  onTestFinished(() => client.release());
+  const call = '(select count(*) from taskledger.present_pins($1, $2))';
+  const everything = await blocksOf(client, call, ['{some.task}', null]);
+  const others = await blocksOf(client, call, ['{some.task}', JSON.stringify([{ name: 'some.task', pin: '^2' }])]);
+  expect([everything > 200, everything]).toEqual([true, everything]);
+  expect([others < 20, others]).toEqual([true, others]);
 });
 
 test('a task that came far behind the mark is found by the parts', async () => {
