@@ -7,12 +7,12 @@
  *   projections
  *   events                            pure, but for the files that touch the database
  *   postgres
- *   errors config signals clock repeated   leaves
+ *   errors config signals clock repeated idle-pause   leaves
  *
  * `open-ledger.ts` wires the rooms together. Rooms that do not exist yet are named already: a rule without files is silent.
  * `test/layers.unit.test.ts` plants one violation of every rule and expects it to be reported by name.
  */
-const LEAF = '^src/(errors|config|signals|clock|repeated)\\.ts$';
+const LEAF = '^src/(errors|config|signals|clock|repeated|idle-pause)\\.ts$';
 const ROOT = '^src/open-ledger\\.ts$';
 const INDEX = '^src/index\\.ts$';
 const TESTING = '^src/testing/';
