@@ -43,11 +43,13 @@ const data = {
 
 const historyBatch = 50_000;
 
-// Versions 1 to 3 of n tasks that ended long ago.
+// Versions 1 to 3 of n tasks that ended long ago: many of one kind after the other, as batches write them. Written task by task
+// each other page ended in room for an event of another size, and after a vacuum the next submissions went there, one to a page.
 const lives = `insert into taskledger.events (${columns})
   select 'local', nextval('taskledger.event_seq'), 'local', 1, task.id, step.version, step.type, clock_timestamp(), session_user, null, step.data
   from (select uuidv7() as id from generate_series(1, $1::int) offset 0) as task,
-    (values (1, 'task.submitted', $2::json), (2, 'task.leased', $3::json), (3, 'task.completed', $4::json)) as step (version, type, data)`;
+    (values (1, 'task.submitted', $2::json), (2, 'task.leased', $3::json), (3, 'task.completed', $4::json)) as step (version, type, data)
+  order by step.version`;
 
 /** The events of n finished tasks, straight into the log. */
 export const fillHistory = (pool, n) =>
