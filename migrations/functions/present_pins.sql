@@ -4,7 +4,7 @@
 --
 -- Locks:    none.
 -- Index:    open_tasks_lane, one descent per pin, known or not, and one per name.
--- Measured: 75 us for two names.
+-- Measured: 24 us for two names, 28 us with a pin that is known, with 1 M open tasks (`npm run bench -- functions`).
 create or replace function taskledger.present_pins(names text[], known json default null)
 returns table (name text, pin text)
 language plpgsql stable security definer
