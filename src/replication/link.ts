@@ -3,7 +3,7 @@ import { errorCodeOf } from '../errors.ts';
 import { connectForOneService, type ServiceConnection } from '../postgres/service-connection.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import type { Signals } from '../signals.ts';
-import { readBehind, type Behind } from './behind.ts';
+import { readAbove, readBehind, type Behind } from './behind.ts';
 import type { Gates } from './gates.ts';
 import { pullMarks } from './marks.ts';
 import { readIdentity, requireKnown, requirePeer, type Peer } from './peer.ts';
@@ -34,6 +34,8 @@ const pullMs = 100;
  * (wal_retrieve_retry_interval): what it then brings need not be brought twice.
  */
 const patienceMs = 8000;
+/** While more of the peer's events are missing, no slot is made: a few seconds of pulling. */
+const mostMissing = 50_000;
 /** A statement over the link that takes longer will not be answered any more. */
 const answerTimeoutMs = 20_000;
 /** How long the peer may take to make a slot: it waits for the transactions that are open there. Doubles, as the pause does. */
@@ -127,8 +129,7 @@ export class Link {
     const state = await readSubscription(there, here, peer);
     this.#isBroken = isBroken(state);
     if (this.#isBroken) {
-      // What a restored peer records before it has its stream back may have to give way there, and must not be shipped.
-      if (!(await this.#knowsMoreOfPeer(here, heads))) await this.#resubscribe(here, there, state);
+      if (await this.#maySubscribe(here, there, heads)) await this.#resubscribe(here, there, state);
     } else if (state.applyErrors > this.#applyErrors) {
       // Most likely a row that is here already.
       await gates.whileClosed(here, peer.site, () => Promise.resolve());
@@ -137,9 +138,17 @@ export class Link {
     return state;
   }
 
-  async #knowsMoreOfPeer(here: Queryable, heads: ReadonlyMap<string, StreamHead>): Promise<boolean> {
+  /**
+   * Not while this site knows more of the peer than it does itself: what a restored peer records before it has its stream back
+   * may have to give way there, and must not be shipped. Nor while much is missing, unless that can not be pulled: a slot
+   * would keep WAL meanwhile, and what it ships waits for what is pulled, and delays it.
+   */
+  async #maySubscribe(here: Queryable, there: Queryable, heads: ReadonlyMap<string, StreamHead>): Promise<boolean> {
     const { site } = this.#options.peer;
-    return ((await readStreamHeads(here)).get(site)?.proved ?? 0n) > (heads.get(site)?.number ?? 0n);
+    const mine = (await readStreamHeads(here)).get(site);
+    const { number = 0n } = heads.get(site) ?? {};
+    if ((mine?.proved ?? 0n) > number) return false;
+    return mine?.haltedAt !== undefined || (await readAbove(there, site, mine?.number ?? 0n)).events <= mostMissing;
   }
 
   /**

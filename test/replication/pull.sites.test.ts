@@ -28,6 +28,28 @@ it('fetches the events of many small blocks together: each round trip may be a l
   expect(asked.filter((text) => text.includes('taskledger.events '))).toHaveLength(1);
 }, 60_000);
 
+it('pulls most of what is missing before it makes a slot, which would keep WAL until then', async () => {
+  const [ams, fra] = await openSites(['ams', 'fra'], { serving: false });
+  if (ams === undefined || fra === undefined) throw new Error('expected two sites');
+  await ams.serve();
+  const sealed = ams.signals.next('seal.done');
+  await ams.ledger.submitMany('tickets.issue', [{ input: 1 }]);
+  await sealed;
+  await ams.rest();
+  // As if it had been long at work.
+  await ams.pool.query(
+    `insert into taskledger.blocks (site, number, members, event_count, root, prev_hash, hash, sealed_at, sealed_by, format, key_id, signature, leaf_hints)
+     select site, number + 1, members, 60000, root, hash, sha256(hash), sealed_at, sealed_by, format, key_id, signature, leaf_hints
+       from taskledger.blocks where site = 'ams' order by number desc limit 1`,
+  );
+  const order: string[] = [];
+  fra.signals.subscribe(({ name }) => {
+    if (name === 'stream.pulled' || name === 'link.subscribed') order.push(name);
+  });
+  await fra.serve();
+  await expect.poll(() => order.slice(0, 2), { timeout: 20_000 }).toEqual(['stream.pulled', 'link.subscribed']);
+}, 60_000);
+
 it('does not let a link that has not heard of it yet subscribe to a peer that is pulled from', async () => {
   const [ams] = await openSites(['ams', 'fra'], { transport: 'pull', serving: false });
   await expect(ams?.pool.query("select taskledger.subscribe('fra')")).rejects.toMatchObject({
