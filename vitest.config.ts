@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { testScale } from './test/support/scale.ts';
 
 const source = (file: string): string => fileURLToPath(new URL(`./src/${file}`, import.meta.url));
@@ -12,6 +12,23 @@ const alias = [
 
 /** What is waited for comes when it comes: only a test that fails waits that long. */
 const expectOptions = { poll: { timeout: 10_000 } };
+
+/** Half of the time of all tests: faults, several sites, and guides followed from top to bottom. */
+const long = [
+  'test/faults/**/*.test.ts',
+  'test/**/*.sites.test.ts',
+  'test/cli/{demo,dev-sites}.db.test.ts',
+  'test/docs-guides.db.test.ts',
+  'test/runner/execute/process-faults.db.test.ts',
+];
+
+const onDatabases = {
+  globalSetup: 'test/support/global-setup.ts',
+  // `npm run test:long` makes the tests of faults larger.
+  testTimeout: 30_000 * Math.max(1, testScale),
+  hookTimeout: 60_000,
+  expect: expectOptions,
+};
 
 export default defineConfig({
   test: {
@@ -35,14 +52,12 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'db',
-          include: ['test/**/*.db.test.ts', 'test/**/*.sites.test.ts', 'examples/**/*.test.mjs'],
-          globalSetup: 'test/support/global-setup.ts',
-          // `npm run test:long` makes the tests of faults larger.
-          testTimeout: 30_000 * Math.max(1, testScale),
-          hookTimeout: 60_000,
-          expect: expectOptions,
+          include: ['test/**/*.db.test.ts', 'examples/**/*.test.mjs'],
+          exclude: [...configDefaults.exclude, ...long],
+          ...onDatabases,
         },
       },
+      { resolve: { alias }, test: { name: 'long', include: long, ...onDatabases } },
     ],
   },
 });

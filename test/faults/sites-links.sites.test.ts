@@ -93,7 +93,7 @@ test.each(['to server', 'to client'] as const)(
   limitMs,
 );
 
-// A statement over the link is given up after 20 s: too long for every `npm test`.
+// A statement over the link is given up after 20 s: too long for every run.
 test.skipIf(testScale < 2)(
   'I1, I10: connections that are dead without a word are given up, and what they would have brought is pulled',
   async () => {

@@ -1,33 +1,51 @@
 /*
  * Shows that the tests of guards can fail: removes one guard after the other in a copy of this tree and runs the test that
  * its patch names, which must pass with the guard and fail without it.
- *
- *   npm run test:planted            all patches
- *   npm run test:planted NAME…      those of these names
- *   npm run test:planted -- --check only whether every patch still applies
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { applyChange, readPatch } from './apply-patch.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const notCopied = new Set(['.git', '.taskledger', 'coverage', 'dist', 'node_modules', 'results']);
 const runTimeoutMs = 300_000;
 
-const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
-const patches = readPatches(wanted);
-const unfit = patches.flatMap(({ name, patch }) => problemsOf(patch).map((problem) => `${name}: ${problem}`));
-if (unfit.length > 0 || patches.length === 0) {
-  console.error([...unfit, ...(patches.length === 0 ? [`No patch is called ${wanted.join(', ')}.`] : [])].join('\n'));
-  process.exitCode = 1;
-} else if (process.argv.includes('--check')) {
-  console.log(`${patches.length} patches apply.`);
-} else {
+const usage = `npm run test:planted             all patches: an hour and a half
+npm run test:planted NAME…       those of these names
+npm run test:planted -- --check  only whether every patch still applies`;
+
+process.exitCode = main(process.argv.slice(2));
+
+function main(args) {
+  let asked;
+  try {
+    const options = { check: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } };
+    asked = parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    console.error(`${error.message}\n${usage}`);
+    return 2;
+  }
+  if (asked.values.help) {
+    console.log(usage);
+    return 0;
+  }
+  const patches = readPatches(asked.positionals);
+  const unknown = asked.positionals.filter((wanted) => !patches.some(({ name }) => name === wanted));
+  const unfit = patches.flatMap(({ name, patch }) => problemsOf(patch).map((problem) => `${name}: ${problem}`));
+  if (unfit.length + unknown.length > 0) {
+    console.error([...unfit, ...unknown.map((name) => `Expected the name of a patch; found ${name}.`)].join('\n'));
+    return 1;
+  }
+  if (asked.values.check) {
+    console.log(`${patches.length} patches apply.`);
+    return 0;
+  }
   const copy = copyTree();
   try {
-    process.exitCode = tryAll(copy) ? 0 : 1;
+    return tryAll(copy, patches) ? 0 : 1;
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
@@ -60,7 +78,7 @@ function copyTree() {
   return copy;
 }
 
-function tryAll(copy) {
+function tryAll(copy, patches) {
   const tests = patches.map(({ patch }) => patch);
   const whole = runTests(copy, tests);
   let allCaught = true;

@@ -1,5 +1,5 @@
 /**
- * How long and how large the tests of faults are: 1 (the default) for every `npm test`, more for `npm run test:long`.
+ * How long and how large the tests of faults are: 1 (the default) for `npm run test:all`, more for `npm run test:long`.
  * Set by TEST_SCALE; a fraction makes them smaller still.
  */
 export const testScale = scaleOf(process.env['TEST_SCALE']);
