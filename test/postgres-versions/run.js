@@ -33,7 +33,10 @@ function test(version, rest) {
   const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
   const excluded = elsewhere.flatMap((pattern) => ['--exclude', pattern]);
   const env = { ...process.env, TASKLEDGER_TEST_SERVER: 'embedded', TEST_POSTGRES_VERSION: version };
-  return run(process.execPath, [vitest, 'run', '--project', 'db', '--project', 'long', ...excluded, ...rest], { cwd: root, env });
+  return run(process.execPath, [vitest, 'run', '--project', 'db', '--project', 'long', ...excluded, ...rest], {
+    cwd: root,
+    env,
+  });
 }
 
 /** The status of npm; 0 if the server is there already. */
