@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { LimitOptions } from '../../../src/ledger/child-limits.ts';
 import { hierarchyWith, type Layers } from '../../../src/runner/execute/limits/layers.ts';
 import { differencesFromLog, testLedger, typesOf } from '../../support/ledger.ts';
@@ -94,9 +94,16 @@ describe.each(machines)('%s', (_how, machine) => {
   });
 });
 
+/** A directory that is not the attempt's; it goes with the test. */
+function placeOutside(): string {
+  const directory = mkdtempSync(path.join(tmpdir(), 'taskledger-outside-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
 /** A sleep of its own length, to be found by it. */
 function hiddenPlace(): { readonly file: string; readonly seconds: number } {
-  const file = path.join(mkdtempSync(path.join(tmpdir(), 'taskledger-hidden-')), 'begun');
+  const file = path.join(placeOutside(), 'begun');
   return { file, seconds: 1_000_000 + Math.floor(Math.random() * 1_000_000) };
 }
 
@@ -205,7 +212,7 @@ describe.each(childLevels)('%s', (level) => {
   });
 
   test('removing its directory follows no link out of it', async () => {
-    const outside = mkdtempSync(path.join(tmpdir(), 'taskledger-outside-'));
+    const outside = placeOutside();
     mkdirSync(path.join(outside, 'kept'));
     const file = path.join(outside, 'file');
     writeFileSync(file, 'kept');
