@@ -1,6 +1,15 @@
 // Two sites on this machine, joined: how much they ship, how late, how soon they agree after what separated them, and which
 // process spends the time of the processor. Events are tasks submitted at ams with submitMany, one each; nobody runs them.
-import { gateCost, joinWithHistory, lagUnderLoad, partition, pull, repair, sustained } from './replication/parts.js';
+import {
+  gateCost,
+  joinWithHistory,
+  lagUnderLoad,
+  lost,
+  partition,
+  pull,
+  repair,
+  sustained,
+} from './replication/parts.js';
 import { openTwoSites } from './replication/two-sites.js';
 import { requireSome } from './require-some.js';
 import { temporaryDirectory, undoable } from './undo.js';
@@ -25,6 +34,7 @@ const parts = {
   lag: lagUnderLoad,
   gate: gateCost,
   partition,
+  lost,
   repair,
   pull,
 };

@@ -130,15 +130,27 @@ export async function gateCost(sites, { gateEvents }) {
 }
 
 /** The way between the sites is cut for a while, under load; before that, what it carries is counted. */
-export async function partition(sites, { cutSeconds }) {
-  const { ams, fra } = sites;
+export async function partition(sites, size) {
   await sites.join('logical', true);
   const bytesPerEvent = await countBytes(sites);
+  return { ...(await cutOff(sites, size)), bytes_on_the_wire_per_event: bytesPerEvent };
+}
+
+/** The same, and the slot is lost meanwhile, as by `max_slot_wal_keep_size`. */
+export async function lost(sites, size) {
+  await sites.join('logical', true);
+  await untilProven(sites, patientMs);
+  return await cutOff(sites, size, () => dropSlots(sites.ams));
+}
+
+async function cutOff(sites, { cutSeconds }, meanwhile = () => Promise.resolve()) {
+  const { ams, fra } = sites;
   const load = recordSteadily(ams.ledger, perSecond);
   try {
     await sleep(2000);
     sites.cut();
     const atCut = load.recorded();
+    await meanwhile();
     await sleep(cutSeconds * 1000);
     sites.mend();
     const recorded = load.recorded() - atCut;
@@ -147,7 +159,6 @@ export async function partition(sites, { cutSeconds }) {
       cut_for_seconds: cutSeconds,
       events_meanwhile: recorded,
       seconds_from_heal_until_proven: seconds(healed),
-      bytes_on_the_wire_per_event: bytesPerEvent,
       cpu_us_per_missing_event: micros(recorded),
     };
   } finally {
