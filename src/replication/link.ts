@@ -35,7 +35,7 @@ const pullMs = 100;
  */
 const patienceMs = 8000;
 /** While more of the peer's events are missing, no slot is made: a few seconds of pulling. */
-const mostMissing = 50_000;
+const missingEventsMax = 50_000;
 /** A statement over the link that takes longer will not be answered any more. */
 const answerTimeoutMs = 20_000;
 /** How long the peer may take to make a slot: it waits for the transactions that are open there. Doubles, as the pause does. */
@@ -148,7 +148,7 @@ export class Link {
     const mine = (await readStreamHeads(here)).get(site);
     const { number = 0n } = heads.get(site) ?? {};
     if ((mine?.proved ?? 0n) > number) return false;
-    return mine?.haltedAt !== undefined || (await readAbove(there, site, mine?.number ?? 0n)).events <= mostMissing;
+    return mine?.haltedAt !== undefined || (await readAbove(there, site, mine?.number ?? 0n)).events <= missingEventsMax;
   }
 
   /**

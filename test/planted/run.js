@@ -13,7 +13,7 @@ const root = path.resolve(import.meta.dirname, '../..');
 const notCopied = new Set(['.git', '.taskledger', 'coverage', 'dist', 'node_modules', 'results']);
 const runTimeoutMs = 300_000;
 
-const usage = `npm run test:planted             all patches: an hour and a half
+const usage = `npm run test:planted             all of them, one after the other: long
 npm run test:planted NAME…       those of these names
 npm run test:planted -- --check  only whether every patch still applies`;
 
