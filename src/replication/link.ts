@@ -148,7 +148,8 @@ export class Link {
     const mine = (await readStreamHeads(here)).get(site);
     const { number = 0n } = heads.get(site) ?? {};
     if ((mine?.proved ?? 0n) > number) return false;
-    return mine?.haltedAt !== undefined || (await readAbove(there, site, mine?.number ?? 0n)).events <= missingEventsMax;
+    if (mine?.haltedAt !== undefined) return true;
+    return (await readAbove(there, site, mine?.number ?? 0n)).events <= missingEventsMax;
   }
 
   /**
