@@ -34,6 +34,8 @@ const pullMs = 100;
  * (wal_retrieve_retry_interval): what it then brings need not be brought twice.
  */
 const patienceMs = 8000;
+/** And how often it must have been found standing: while this process or its machine stood still, nothing was waited for. */
+const patienceLooks = 4;
 /** While more of the peer's events are missing, no slot is made: a few seconds of pulling. */
 const missingEventsMax = 50_000;
 /** A statement over the link that takes longer will not be answered any more. */
@@ -50,8 +52,8 @@ const lockNotAvailable = '55P03';
  */
 export class Link {
   readonly #options: LinkOptions;
-  /** Since when the proven mark of each stream stands, by the monotonic clock. */
-  readonly #stands = new Map<string, { readonly proved: bigint; readonly since: number }>();
+  /** Since when the proven mark of each stream stands, by the monotonic clock, and how often it was found so. */
+  readonly #stands = new Map<string, { readonly proved: bigint; readonly since: number; looks: number }>();
   /** Slots begin where they were made: what was recorded before can only be pulled, and replication need not be waited for. */
   #isNewSlot = false;
   /** How far each stream was pulled that is being caught up with: the prover comes after. */
@@ -196,10 +198,12 @@ export class Link {
   #isOverdue({ site, proved }: StreamHead): boolean {
     const { clock, peer } = this.#options;
     const now = clock.monotonic();
-    const stands = this.#stands.get(site);
-    if (stands?.proved !== proved) this.#stands.set(site, { proved, since: now });
+    const before = this.#stands.get(site);
+    const stands = before?.proved === proved ? before : { proved, since: now, looks: 0 };
+    stands.looks += 1;
+    this.#stands.set(site, stands);
     if (peer.site === site && (this.#isPulling || this.#isNewSlot)) return true;
-    return stands?.proved === proved && now - stands.since >= patienceMs;
+    return stands.looks > patienceLooks && now - stands.since >= patienceMs;
   }
 
   async #pull(here: Queryable, there: Queryable, { stream, from, head }: Missing): Promise<void> {

@@ -67,7 +67,7 @@ test('a renewal whose connection is cut is sent again in time: the attempt keeps
     appendFileSync(effects.file, signal.aborted ? 'told to stop\n' : 'did\n');
   });
   const { id } = await direct.ledger.submit('some.task', 1);
-  await runThrough([slow], { leaseTtlMs: 3000 });
+  await runThrough([slow], { leaseTtlMs: 6000 });
   await direct.ledger.result(id, { timeoutMs: 15_000 });
   expect(await effects.lines()).toEqual(['did']);
   expect(typesOf(await direct.ledger.history(id))).toEqual(['submitted', 'leased', 'completed']);

@@ -102,7 +102,7 @@ test(
     const pulls: string[] = [];
     for (const { name, signals } of sites) {
       signals.subscribe((signal) => {
-        if (signal.name === 'stream.pulled') pulls.push(`${name} from ${signal.data.from}`);
+        if (signal.name === 'stream.pulled') pulls.push(`${name}: ${JSON.stringify(signal.data)}`);
       });
     }
     for (let i = 0; i < 5; i += 1) {
