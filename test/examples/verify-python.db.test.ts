@@ -66,7 +66,7 @@ test('it names what was changed, and refuses what was cut off', async () => {
       'block 1 of ams',
     ],
     missing: [lines.filter((_line, i) => i !== third).join('\n'), 'missing'],
-    signature: [bundle.replace(/"signature":"../, '"signature":"00'), 'block 1 of ams'],
+    signature: [bundle.replace(/(?<="signature":")./, (digit) => (digit === '0' ? '1' : '0')), 'block 1 of ams'],
     link: [lines.filter((line) => !line.includes('"number":"2"')).join('\n'), 'NOT verified'],
     cut: [bundle.slice(0, -200), 'cut off'],
     empty: ['', 'cut off'],
