@@ -52,8 +52,8 @@ const lockNotAvailable = '55P03';
  */
 export class Link {
   readonly #options: LinkOptions;
-  /** Since when the proven mark of each stream stands, by the monotonic clock, and how often it was found so. */
-  readonly #stands = new Map<string, { readonly proved: bigint; readonly since: number; looks: number }>();
+  /** Since when the proven mark of each stream stands, by the monotonic clock, and how often it was found so again. */
+  readonly #stands = new Map<string, { readonly proved: bigint; readonly since: number; readonly looks: number }>();
   /** Slots begin where they were made: what was recorded before can only be pulled, and replication need not be waited for. */
   #isNewSlot = false;
   /** How far each stream was pulled that is being caught up with: the prover comes after. */
@@ -199,11 +199,11 @@ export class Link {
     const { clock, peer } = this.#options;
     const now = clock.monotonic();
     const before = this.#stands.get(site);
-    const stands = before?.proved === proved ? before : { proved, since: now, looks: 0 };
-    stands.looks += 1;
+    const stands =
+      before?.proved === proved ? { ...before, looks: before.looks + 1 } : { proved, since: now, looks: 0 };
     this.#stands.set(site, stands);
     if (peer.site === site && (this.#isPulling || this.#isNewSlot)) return true;
-    return stands.looks > patienceLooks && now - stands.since >= patienceMs;
+    return stands.looks >= patienceLooks && now - stands.since >= patienceMs;
   }
 
   async #pull(here: Queryable, there: Queryable, { stream, from, head }: Missing): Promise<void> {
